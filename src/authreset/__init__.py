@@ -1,0 +1,1 @@
+"""authreset: account recovery for platforms with many tenants."""
