@@ -1,0 +1,1 @@
+"""What several tests share: real servers, never stand-ins for our own code."""
