@@ -1,0 +1,1 @@
+"""One verb a file: what the product does. Expected refusals are values, exceptions are faults."""

@@ -1,0 +1,56 @@
+"""Reading the secret keys, and making the first one. What is derived from them is `rules.keyrings`."""
+
+import binascii
+import os
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from pathlib import Path
+
+from authreset.config import ConfigError, Settings
+from authreset.rules.clocks import RandomBytes
+from authreset.rules.keyrings import KeyRing, KeyTooShort, SecretKey
+
+
+def load_keyring(settings: Settings, random_bytes: RandomBytes) -> KeyRing:
+    """Return the keys: from the setting, else the key file, which is made when it is absent."""
+    try:
+        return KeyRing(_parse_key(text) for text in _key_texts(settings, random_bytes))
+    except (KeyTooShort, ValueError, binascii.Error) as error:
+        raise ConfigError(f"AUTHRESET_SECRET_KEY: {error}; make one with: {_RECIPE}") from None
+
+
+def key_file(settings: Settings) -> Path:
+    """Return where the key file is or would be."""
+    return Path(settings.secret_key_file or settings.data_dir / "secret.key")
+
+
+_RECIPE = "python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+
+
+def _key_texts(settings: Settings, random_bytes: RandomBytes) -> list[str]:
+    if settings.secret_key:
+        return [text.strip() for text in settings.secret_key.split(",")]
+    path = key_file(settings)
+    if not path.exists():
+        if settings.secret_key_file:
+            raise ConfigError(f"AUTHRESET_SECRET_KEY_FILE: {path} does not exist")
+        _make_key_file(path, random_bytes)
+    return path.read_text("ascii").split()
+
+
+def _make_key_file(path: Path, random_bytes: RandomBytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.touch(mode=0o600)
+    draft.write_text(urlsafe_b64encode(random_bytes(32)).decode().rstrip("=") + "\n", "ascii")
+    try:
+        # A link fails when another process was first; a rename would replace that one's key.
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+
+
+def _parse_key(text: str) -> SecretKey:
+    padded = text + "=" * (-len(text) % 4)
+    return SecretKey(urlsafe_b64decode(padded.encode("ascii")))

@@ -1,0 +1,1 @@
+"""All SQL. One module a noun; nothing outside this package writes a statement."""
