@@ -1,0 +1,80 @@
+"""Accept a request: append one row, answer after its commit. Knows no user and no outcome."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from authreset.store.database import StoreUnavailable
+from authreset.store.shared_commits import QueueFull, SharedCommit
+
+MOST_WAITING = 4096
+"""Requests that may wait for the disk; beyond it the answer is 503 at once."""
+
+
+class NewRequest(NamedTuple):
+    """What is asked, by which token, for which node, from where.
+
+    `received_at` is in epoch seconds, `source` is "api" or "page". The order of the fields is
+    that of `store.intake.COLUMNS`.
+    """
+
+    id: UUID
+    received_at: float
+    source: str
+    token_id: int | None
+    user_id: int | None
+    entity_id: int
+    root_id: int
+    email: str | None
+    client_address: str | None
+
+
+class Recorded:
+    """The request is on disk."""
+
+
+class Full:
+    """Too many requests wait for the disk; this one was not recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """The database did not confirm the request. It may hold it all the same if a commit was cut."""
+
+    reason: str
+
+
+Accepted = Recorded | Full | Unavailable
+
+RECORDED: Final = Recorded()
+FULL: Final = Full()
+
+
+class Intake:
+    """Takes requests; many that come at the same time share one commit.
+
+    `append` makes rows durable in one transaction, or raises StoreUnavailable for all of them.
+    """
+
+    def __init__(
+        self,
+        append: Callable[[list[NewRequest]], Awaitable[None]],
+        *,
+        most_waiting: int = MOST_WAITING,
+    ) -> None:
+        self._commits: SharedCommit[NewRequest] = SharedCommit(append, most_waiting=most_waiting)
+
+    async def record(self, request: NewRequest) -> Accepted:
+        """Return once the request is on disk, or once it is certain that we cannot say so."""
+        try:
+            await self._commits.add(request)
+        except QueueFull:
+            return FULL
+        except StoreUnavailable as error:
+            return Unavailable(str(error))
+        return RECORDED
+
+    async def close(self) -> None:
+        """Wait until everything that was taken is flushed."""
+        await self._commits.drain()

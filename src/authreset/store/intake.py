@@ -1,0 +1,206 @@
+"""Appending requests, many in one commit. Reads nothing and needs no right to read.
+
+NewRequest comes from the flows; here it is any sequence in the order of `COLUMNS`.
+"""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy.engine import URL
+
+from authreset.store.database import (
+    BUSY_SECONDS,
+    CONNECT_SECONDS,
+    SQLITE_PRAGMAS,
+    StoreUnavailable,
+    sqlite_path,
+)
+from authreset.store.wakeups import CHANNEL, Wakeups
+
+COLUMNS = (
+    "id", "received_at", "source", "token_id", "user_id", "entity_id", "root_id", "email",
+    "client_address",
+)
+Row = tuple[UUID, float, str, int | None, int | None, int, int, str | None, str | None]
+
+APPEND_SECONDS = 1.5
+NOTIFY_SECONDS = 0.02
+
+
+class Appender(Protocol):
+    """Makes rows durable."""
+
+    async def append(self, rows: Sequence[Row]) -> None:
+        """Return when every row is on disk; raise StoreUnavailable when that is not certain."""
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+
+
+class SqliteAppender:
+    """A thread with a connection of its own; `synchronous=FULL`, so a commit is on disk."""
+
+    _INSERT = (
+        f"INSERT INTO requests ({', '.join(COLUMNS)}) "
+        f"VALUES ({', '.join('?' * len(COLUMNS))})"
+    )
+
+    def __init__(self, url: URL, wakeups: Wakeups) -> None:
+        self._path = sqlite_path(url)
+        self._wakeups = wakeups
+        self._thread = ThreadPoolExecutor(1, "intake")
+        self._connection: sqlite3.Connection | None = None
+
+    async def append(self, rows: Sequence[Row]) -> None:
+        """Write rows in one transaction."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._write, rows)
+        self._wakeups.nudge()
+
+    async def close(self) -> None:
+        """Close the connection in its own thread."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
+        self._thread.shutdown()
+
+    def _write(self, rows: Sequence[Row]) -> None:
+        try:
+            connection = self._connect()
+            self._begin(connection)
+            try:
+                connection.executemany(self._INSERT, map(_sqlite_row, rows))
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+        except sqlite3.OperationalError as error:
+            self._disconnect()
+            raise StoreUnavailable(f"sqlite: {error.sqlite_errorname}") from error
+
+    @staticmethod
+    def _begin(connection: sqlite3.Connection) -> None:
+        # SQLite's own waiting sleeps up to 100 ms at a time; a caller would feel it.
+        deadline = time.monotonic() + APPEND_SECONDS
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.0005)
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._connection is None:
+            connection = sqlite3.connect(
+                f"file:{self._path}?mode=rw", uri=True, isolation_level=None, timeout=BUSY_SECONDS
+            )
+            for pragma in SQLITE_PRAGMAS:
+                connection.execute(pragma)
+            connection.execute("PRAGMA busy_timeout=0")
+            self._connection = connection
+        return self._connection
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _sqlite_row(row: Row) -> tuple[Any, ...]:
+    id, received_at, *rest = row
+    return (id.hex, int(received_at * 1_000_000), *rest)
+
+
+class PostgresAppender:
+    """One held connection, one statement a flush, made anew after it was lost."""
+
+    _TYPES = (
+        "uuid", "timestamptz", "text", "bigint", "bigint", "bigint", "bigint", "text", "text"
+    )
+    _INSERT = (
+        f"INSERT INTO requests ({', '.join(COLUMNS)}) SELECT * FROM unnest("
+        + ", ".join(f"${n}::{type}[]" for n, type in enumerate(_TYPES, 1))
+        + ")"
+    )
+    # The hint commits with the rows. It costs more than they do, so a busy intake gives it seldom.
+    _INSERT_AND_WAKE = f"WITH added AS ({_INSERT}) SELECT pg_notify('{CHANNEL}', '')"
+
+    def __init__(self, url: URL, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._pooled = url.query.get("pooler") == "transaction"
+        plain = url.difference_update_query(["pooler"]).set(drivername="postgresql")
+        self._dsn = plain.render_as_string(hide_password=False)
+        self._connection: Any = None
+        self._monotonic = monotonic
+        self._notified_at = 0.0
+        self._trailing: asyncio.TimerHandle | None = None
+        self._trailing_task: asyncio.Task[None] | None = None
+        self._lock = asyncio.Lock()
+
+    async def append(self, rows: Sequence[Row]) -> None:
+        """Write rows in one statement, which is a transaction of its own."""
+        columns = list(zip(*rows, strict=True))
+        columns[1] = tuple(datetime.fromtimestamp(at, UTC) for at in columns[1])
+        try:
+            async with asyncio.timeout(APPEND_SECONDS), self._lock:
+                connection = await self._connect()
+                await connection.execute(self._choose_statement(), *columns)
+        except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
+            self._drop()
+            raise StoreUnavailable(type(error).__name__) from error
+        except asyncpg.PostgresError as error:
+            if isinstance(error, asyncpg.DataError):
+                raise
+            self._drop()
+            raise StoreUnavailable(type(error).__name__) from error
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._trailing is not None:
+            self._trailing.cancel()
+        if self._connection is not None:
+            await self._connection.close(timeout=1)
+
+    def _choose_statement(self) -> str:
+        now = self._monotonic()
+        if now - self._notified_at >= NOTIFY_SECONDS:
+            self._notified_at = now
+            return self._INSERT_AND_WAKE
+        if self._trailing is None:
+            # The rows after the last hint must not wait for the worker's own look.
+            self._trailing = asyncio.get_running_loop().call_later(
+                NOTIFY_SECONDS, self._start_trailing
+            )
+        return self._INSERT
+
+    def _start_trailing(self) -> None:
+        self._trailing = None
+        self._trailing_task = asyncio.get_running_loop().create_task(self._notify())
+
+    async def _notify(self) -> None:
+        try:
+            async with asyncio.timeout(APPEND_SECONDS), self._lock:
+                if self._connection is not None:
+                    self._notified_at = self._monotonic()
+                    await self._connection.execute(f"NOTIFY {CHANNEL}")
+        except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError):
+            self._drop()
+
+    async def _connect(self) -> Any:
+        if self._connection is None or self._connection.is_closed():
+            cache = 0 if self._pooled else 100
+            self._connection = await asyncpg.connect(
+                self._dsn, timeout=CONNECT_SECONDS, statement_cache_size=cache
+            )
+        return self._connection
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None

@@ -1,0 +1,87 @@
+"""Many waiters, one commit. What is committed is the caller's matter."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+from authreset.store.database import StoreUnavailable
+
+T = TypeVar("T")
+
+
+class QueueFull(Exception):  # noqa: N818 -- a state that callers answer with "try again later"
+    """Too many wait for the disk already."""
+
+
+class SharedCommit(Generic[T]):
+    """Collects items and commits them together, without anyone waiting on purpose.
+
+    A flush starts as soon as the last one ended and takes all that came meanwhile, at most
+    `most_at_once`; a lone item is flushed at once. `commit` makes the items durable or raises.
+    """
+
+    def __init__(
+        self,
+        commit: Callable[[list[T]], Awaitable[None]],
+        *,
+        most_waiting: int = 4096,
+        most_at_once: int = 512,
+    ) -> None:
+        self._commit = commit
+        self._most_waiting = most_waiting
+        self._most_at_once = most_at_once
+        self._waiting: list[tuple[T, asyncio.Future[None]]] = []
+        self._flushing: asyncio.Task[None] | None = None
+
+    async def add(self, item: T) -> None:
+        """Return once the item is on disk.
+
+        Raises QueueFull at once when too many wait, StoreUnavailable when the database did not
+        take it, and the database's own error when it refused this very item.
+        """
+        if len(self._waiting) >= self._most_waiting:
+            raise QueueFull
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, done))
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush_all())
+        await done
+
+    async def drain(self) -> None:
+        """Wait until everything that was taken is flushed."""
+        while self._flushing is not None:
+            await self._flushing
+
+    async def _flush_all(self) -> None:
+        try:
+            while self._waiting:
+                batch = self._waiting[: self._most_at_once]
+                del self._waiting[: self._most_at_once]
+                await self._flush(batch)
+        finally:
+            self._flushing = None
+
+    async def _flush(self, batch: list[tuple[T, asyncio.Future[None]]]) -> None:
+        fault: Exception | None = None
+        try:
+            await self._commit([item for item, _ in batch])
+        except StoreUnavailable as error:
+            fault = error
+        except Exception as error:
+            if len(batch) > 1:
+                # One bad row must not fail its neighbours: what cannot be stored fails alone.
+                for one in batch:
+                    await self._flush([one])
+                return
+            fault = error
+        for _, done in batch:
+            _settle(done, fault)
+
+
+def _settle(done: asyncio.Future[None], fault: Exception | None) -> None:
+    if done.done():  # the caller hung up and cancelled its wait
+        return
+    if fault is None:
+        done.set_result(None)
+    else:
+        done.set_exception(fault)

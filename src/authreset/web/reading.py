@@ -1,0 +1,71 @@
+"""Reading bodies strictly: one meaning a body, or a fault. What a body asks for is not judged here."""
+
+import json
+from typing import Any, TypeVar
+
+import msgspec
+
+from authreset.web.faults import Fault, bad_request
+
+T = TypeVar("T")
+
+LONGEST_BODY = 16 * 1024
+
+NOT_JSON = bad_request(
+    "The Content-Type is not application/json.", "Send JSON with Content-Type: application/json."
+)
+NOT_UTF8 = bad_request("The body is not UTF-8.", "Encode the body as UTF-8 (RFC 8259).")
+TOO_LARGE = bad_request(f"The body is larger than {LONGEST_BODY} bytes.", "Send a smaller body.")
+TOO_DEEP = bad_request("The body is nested too deeply.", "Send a flat JSON object.")
+DUPLICATE = bad_request("The body names a property twice.", "Name each property once.")
+MALFORMED = bad_request("The body is not well-formed JSON.", "Send one JSON object.")
+
+
+class _DuplicateKey(ValueError):
+    pass
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> None:
+    # RFC 8259, section 4: what a repeated name means is not agreed on, so two readers may differ.
+    if len(dict(pairs)) != len(pairs):
+        raise _DuplicateKey
+
+
+_find_duplicates = json.JSONDecoder(object_pairs_hook=_unique).decode
+
+
+def read_json(
+    body: bytes, content_type: bytes | None, decoder: msgspec.json.Decoder[T]
+) -> T | Fault:
+    """Return what the body says, or the fault to answer with. An empty body reads as `{}`."""
+    if not body:
+        return decoder.decode(b"{}")
+    if content_type != b"application/json" and not _is_json(content_type):
+        return NOT_JSON
+    if len(body) > LONGEST_BODY:
+        return TOO_LARGE
+    try:
+        text = body.decode()
+        value = decoder.decode(body)
+        _find_duplicates(text)
+    except UnicodeDecodeError:
+        return NOT_UTF8
+    except _DuplicateKey:
+        return DUPLICATE
+    except RecursionError:
+        return TOO_DEEP
+    except msgspec.ValidationError as error:
+        return bad_request(f"{error}.")
+    except ValueError:  # msgspec.DecodeError and the like
+        return MALFORMED
+    return value
+
+
+def _is_json(content_type: bytes | None) -> bool:
+    media_type, *parameters = (content_type or b"").lower().split(b";")
+    if media_type.strip() != b"application/json":
+        return False
+    return all(
+        one.strip().replace(b'"', b"") in (b"", b"charset=utf-8", b"charset=utf8")
+        for one in parameters
+    )
