@@ -1,17 +1,21 @@
-"""Engines and transactions, the same on SQLite and PostgreSQL. Statements live in the other modules."""
+"""Engines and transactions, the same on SQLite and PostgreSQL. No statement lives here."""
 
+import asyncio
 import os
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import asyncpg
 import sqlalchemy
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from authreset.store.postgres import open_postgres
 from authreset.store.wakeups import Wakeups, make_wakeups
 
 Transaction: TypeAlias = AsyncConnection
@@ -29,18 +33,36 @@ class StoreUnavailable(Exception):
 class Database:
     """One database. `begin` writes, `read` only reads; both end with their block."""
 
-    def __init__(self, url: URL, *, pool_size: int = 8) -> None:
+    def __init__(
+        self, url: URL, *, pool_size: int = 8, statement_seconds: float = STATEMENT_SECONDS
+    ) -> None:
         self.url = url
         self.is_postgres = url.get_backend_name() == "postgresql"
-        self.engine = _open_postgres(url, pool_size) if self.is_postgres else _open_sqlite(url)
+        self.engine = (
+            open_postgres(
+                url,
+                pool_size=pool_size,
+                connect_seconds=CONNECT_SECONDS,
+                statement_seconds=statement_seconds,
+            )
+            if self.is_postgres
+            else _open_sqlite(url)
+        )
         self.wakeups: Wakeups = make_wakeups(url)
         self._reader = self.engine.execution_options(authreset_reads=True)
+        # SQLite lets one write at a time and makes the others poll; those of this process queue.
+        self._turn: AbstractAsyncContextManager[None] = (
+            nullcontext() if self.is_postgres else asyncio.Lock()
+        )
 
     @asynccontextmanager
     async def begin(self, *, wakes_worker: bool = False) -> AsyncIterator[Transaction]:
-        """Open a transaction; it commits when its block ends well. Raises StoreUnavailable."""
+        """Open a transaction; it commits when its block ends well. Raises StoreUnavailable.
+
+        One inside another's block would wait for itself.
+        """
         with _faults_told():
-            async with self.engine.begin() as tx:
+            async with self._turn, self.engine.begin() as tx:
                 yield tx
                 if wakes_worker:
                     await self.wakeups.announce(tx)
@@ -61,7 +83,7 @@ class Database:
 
 
 class _faults_told:  # noqa: N801 -- reads as the words of a sentence where it is used
-    """Turns the many faults of a lost database into one; a fault of our statements stays what it is."""
+    """Turns the many faults of a lost database into one; a wrong statement's stays what it is."""
 
     def __enter__(self) -> None:
         return None
@@ -74,20 +96,24 @@ class _faults_told:  # noqa: N801 -- reads as the words of a sentence where it i
 def is_outage(error: BaseException) -> bool:
     """Tell whether an error means that the database is away, and not that a statement is wrong."""
     if isinstance(error, DBAPIError):
-        return error.connection_invalidated or isinstance(
-            error, (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError)
-        ) or _is_server_fault(error)
+        return error.connection_invalidated or _is_outage_of_driver(error.orig)
     return isinstance(error, (OSError, TimeoutError, sqlalchemy.exc.TimeoutError))
 
 
-# SQLSTATE classes: connection, insufficient resources, operator intervention, system error, and a
-# transaction refused because the server turned read-only.
-_OUTAGE_STATES = ("08", "53", "57", "58", "25006", "XX000")
+# SQLSTATE classes: connection, insufficient resources, operator intervention, system error; a
+# server turned read-only; no lock in time; an unknown error, such as PgBouncer's own.
+_OUTAGE_STATES = ("08", "53", "57", "58", "25006", "25P03", "55P03", "XX000")
 
 
-def _is_server_fault(error: SQLAlchemyError) -> bool:
-    state = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
-    return state.startswith(_OUTAGE_STATES)
+def _is_outage_of_driver(error: BaseException | None) -> bool:
+    if isinstance(error, sqlite3.OperationalError):
+        return error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_ERROR  # a wrong statement
+    state = getattr(error, "sqlstate", None)
+    if state is not None:
+        return str(state).startswith(_OUTAGE_STATES)
+    # asyncpg's own word for a lost connection; its ValueError is a value that fits no column.
+    cause = getattr(error, "__cause__", None)
+    return isinstance(cause, asyncpg.InterfaceError) and not isinstance(cause, ValueError)
 
 
 def database_url(text: str, data_dir: Path) -> URL:
@@ -100,27 +126,6 @@ def database_url(text: str, data_dir: Path) -> URL:
         url.get_backend_name(), "sqlite+aiosqlite"
     )
     return url.set(drivername=driver)
-
-
-def _open_postgres(url: URL, pool_size: int) -> AsyncEngine:
-    pooled = url.query.get("pooler") == "transaction"
-    url = url.difference_update_query(["pooler"])
-    arguments: dict[str, Any] = {"timeout": CONNECT_SECONDS, "command_timeout": STATEMENT_SECONDS}
-    if pooled:
-        # PgBouncer hands each transaction to any server connection: no prepared statement outlives one.
-        arguments |= {
-            "statement_cache_size": 0,
-            "prepared_statement_cache_size": 0,
-            "prepared_statement_name_func": lambda: "",
-        }
-    return create_async_engine(
-        url,
-        pool_size=pool_size,
-        max_overflow=4,
-        pool_timeout=CONNECT_SECONDS,
-        pool_pre_ping=True,
-        connect_args=arguments,
-    )
 
 
 def _open_sqlite(url: URL) -> AsyncEngine:

@@ -51,9 +51,11 @@ class Instant(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Load an instant."""
-        if value is None or dialect.name == "postgresql":
-            return value
-        return EPOCH + timedelta(microseconds=value)
+        if value is None:
+            return None
+        on_postgres = dialect.name == "postgresql"
+        instant: datetime = value if on_postgres else EPOCH + timedelta(microseconds=value)
+        return instant
 
 
 def instant_to_micros(value: datetime) -> int:
@@ -127,9 +129,7 @@ password_history = Table(
 roles = Table(
     "roles",
     metadata,
-    Column(
-        "user_id", BigKey, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
-    ),
+    Column("user_id", BigKey, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
     Column("entity_id", BigKey, ForeignKey("entities.id"), primary_key=True),
     Column("label", String(100), nullable=False),
 )
@@ -165,13 +165,16 @@ api_tokens = Table(
     Column("mode", String(10), nullable=False),
     Column("entity_id", BigKey, ForeignKey("entities.id"), nullable=False),
     Column("client_id", String(64), ForeignKey("oauth_clients.id"), nullable=True),
-    Column("permissions", JSON, nullable=True),  # None: everything its kind and mode may do
+    Column(
+        "permissions", JSON(none_as_null=True), nullable=True
+    ),  # None: everything its kind and mode may do
     Column("networks", JSON, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
     Column("revoked_at", Instant, nullable=True),
     Index("ix_api_tokens_entity_id", "entity_id"),
     Index("ix_api_tokens_expires_at", "expires_at"),
+    sqlite_autoincrement=True,  # requests keep the ids of swept tokens: none may be given again
 )
 
 sessions = Table(
@@ -308,7 +311,8 @@ events = Table(
     Column("actor", String(100), nullable=False),
     Column("user_id", BigInteger, nullable=True),
     Column("entity_id", BigInteger, nullable=True),
-    Column("subject_id", String(64), nullable=True),  # the reset, letter, token or client it is about
+    # The reset, letter, token or client it is about.
+    Column("subject_id", String(64), nullable=True),
     Column("client_address", String(45), nullable=True),
     Column("details", JSON, nullable=False),
     Index("ix_events_user_id_at", "user_id", "at"),

@@ -5,7 +5,6 @@ hint (PgBouncer in transaction mode, a worker that just restarts) costs a moment
 """
 
 import asyncio
-import errno
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -15,6 +14,8 @@ import asyncpg
 from sqlalchemy import text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from authreset.store.postgres import is_pooled, plain_dsn
 
 CHANNEL = "authreset_work"
 
@@ -46,7 +47,8 @@ class PostgresWakeups:
     """A notification commits with the row it tells of, and not before."""
 
     def __init__(self, url: URL) -> None:
-        self._dsn = url.difference_update_query(["pooler"]).set(drivername="postgresql")
+        self._dsn = plain_dsn(url)
+        self._is_pooled = is_pooled(url)
 
     async def announce(self, tx: AsyncConnection) -> None:
         """Send the notification inside the transaction."""
@@ -58,6 +60,9 @@ class PostgresWakeups:
     @asynccontextmanager
     async def listening(self, wake: asyncio.Event) -> AsyncIterator[None]:
         """Listen on a connection of its own, made anew whenever it is lost."""
+        if self._is_pooled:
+            yield  # a pooler hands the listening connection to somebody else at once
+            return
         task = asyncio.create_task(self._listen(wake))
         try:
             yield
@@ -73,8 +78,7 @@ class PostgresWakeups:
             await asyncio.sleep(1)
 
     async def _listen_once(self, wake: asyncio.Event) -> None:
-        dsn = self._dsn.render_as_string(hide_password=False)
-        connection = await asyncpg.connect(dsn, timeout=2, statement_cache_size=0)
+        connection = await asyncpg.connect(self._dsn, timeout=2, statement_cache_size=0)
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _connection: lost.set())
         try:
@@ -99,16 +103,14 @@ class PipeWakeups:
         """Do nothing: a hint before the commit would come too early."""
 
     def nudge(self) -> None:
-        """Write one byte; no reader or a full pipe is no fault."""
+        """Write one byte. Never raises: the commit it tells of has happened, heard or not."""
         try:
             if self._writer is None:
                 self._writer = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
             os.write(self._writer, b".")
         except BlockingIOError:
-            return
-        except OSError as error:
-            if error.errno not in (errno.ENXIO, errno.ENOENT, errno.EPIPE):
-                raise
+            return  # a full pipe wakes its reader too
+        except OSError:
             self.close()
 
     @asynccontextmanager

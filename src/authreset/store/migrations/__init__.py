@@ -1,0 +1,1 @@
+"""The way of a database from nothing to the declared tables, one revision a step."""

@@ -1,0 +1,70 @@
+"""How PostgreSQL is reached: its connection string, its pool, PgBouncer. No statement lives here."""
+
+from typing import Any
+
+import asyncpg
+from sqlalchemy import event
+from sqlalchemy.engine import URL, ExceptionContext
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+IDLE_SECONDS = 60
+"""A transaction that rests so long is ended by the server: its process hangs or was cut off."""
+
+
+def is_pooled(url: URL) -> bool:
+    """Tell whether a pooler such as PgBouncer gives each transaction another server connection."""
+    return url.query.get("pooler") == "transaction"
+
+
+def plain_dsn(url: URL) -> str:
+    """Return what asyncpg and libpq understand: `sslmode`, several hosts and the like included."""
+    plain = url.difference_update_query(["pooler"]).set(drivername="postgresql")
+    return plain.render_as_string(hide_password=False)
+
+
+def open_postgres(
+    url: URL, *, pool_size: int, connect_seconds: float, statement_seconds: float
+) -> AsyncEngine:
+    """Open a pool. No connection is made before the first is needed."""
+    asked = {"timeout": connect_seconds, "command_timeout": statement_seconds}
+    engine = create_async_engine(
+        url.difference_update_query(list(url.query)),
+        pool_size=pool_size,
+        max_overflow=4,
+        pool_timeout=connect_seconds,
+        pool_pre_ping=True,
+        connect_args=_pooled(url, asked) if is_pooled(url) else _direct(url, asked),
+    )
+    event.listen(engine.sync_engine, "handle_error", _leave_standby)
+    return engine
+
+
+def _direct(url: URL, asked: dict[str, Any]) -> dict[str, Any]:
+    settings = {
+        "application_name": "authreset",
+        "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
+    }
+
+    async def connect(**_: Any) -> Any:
+        return await asyncpg.connect(plain_dsn(url), server_settings=settings, **asked)
+
+    return {"async_creator_fn": connect}
+
+
+def _pooled(url: URL, asked: dict[str, Any]) -> dict[str, Any]:
+    # Each transaction may meet another server connection: no prepared statement outlives one, and
+    # PgBouncer refuses settings at the start of a session that it does not know.
+    async def connect(**_: Any) -> Any:
+        return await asyncpg.connect(plain_dsn(url), statement_cache_size=0, **asked)
+
+    return {
+        "async_creator_fn": connect,
+        "prepared_statement_cache_size": 0,
+        "prepared_statement_name_func": lambda: "",
+    }
+
+
+def _leave_standby(context: ExceptionContext) -> None:
+    # After a failover the pool would go on asking the old server, which only reads now.
+    if getattr(context.original_exception, "sqlstate", None) == "25006":
+        context.is_disconnect = True
