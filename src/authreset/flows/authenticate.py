@@ -116,7 +116,7 @@ class Authenticator:
             return caller
         return UNAUTHORIZED
 
-    async def find_within(self, caller: ApiCaller, entry: str, type: int) -> EntityRef | None:
+    async def find_within(self, caller: Caller, entry: str, type: int) -> EntityRef | None:
         """Return the node of that entry and type when it is inside the caller's own tree."""
         entity = await self._entities.get(entry)
         if isinstance(entity, Unauthorized) or entity.type != type:

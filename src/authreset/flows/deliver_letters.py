@@ -1,8 +1,10 @@
 """Deliver letters: lease, compose, send outside any transaction, record under the lease's fence."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from authreset.flows.compose_letter import Composition, Uncomposable, compose_letter
 from authreset.flows.mail_links import ProcessingRules, new_reset
@@ -11,7 +13,7 @@ from authreset.mail.rendering import render
 from authreset.rules.clocks import Clock
 from authreset.rules.outcomes import LetterState, ResetEnd, Template
 from authreset.rules.retry import DEFAULT_POLICY, GiveUp, RetryPolicy, decide_retry
-from authreset.store.database import Database, Transaction
+from authreset.store.database import Database, StoreUnavailable, Transaction
 from authreset.store.entities import EntityProfile, load_profiles
 from authreset.store.letters import (
     Attempt,
@@ -37,6 +39,8 @@ LEASE = timedelta(minutes=5)
 SENDING_TAKES = timedelta(minutes=1)
 """No letter is begun that might still be under way when its lease ends."""
 
+RECORD_PAUSE_SECONDS = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -49,11 +53,15 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How one attempt went. `recorded` False: the lease was lost, its successor will record."""
+    """How one attempt went.
+
+    `recorded` False: the lease was lost, and its successor will record. `reachable`: whether the
+    mail server answered; None when it was not asked.
+    """
 
     attempt: Attempt
     recorded: bool
-    reachable: bool
+    reachable: bool | None
 
 
 class Mailer:
@@ -78,7 +86,7 @@ class Mailer:
         self._chance = chance
         self._retry = retry
         self._lease = lease
-        self._stale: set[object] = set()
+        self._stale: set[UUID] = set()
         self._records: SharedCommit[tuple[Attempt, Reset | None]] = SharedCommit(self._record)
 
     async def lease(self, limit: int) -> list[Job]:
@@ -103,11 +111,10 @@ class Mailer:
             return None
         delivery = await self._send(job, now)
         attempt = self._judge(job.letter, delivery, self._clock())
-        await self._records.add((attempt, job.reset))
+        await self._keep_recording(attempt, job.reset)
         recorded = job.letter.id not in self._stale
         self._stale.discard(job.letter.id)
-        unreachable = isinstance(delivery, Deferred) and delivery.code in (None, 421)
-        return Report(attempt, recorded, reachable=not unreachable)
+        return Report(attempt, recorded, _was_reachable(delivery))
 
     async def give_back(self, jobs: Sequence[Job]) -> None:
         """Return letters untried. Raises StoreUnavailable; then their leases run out instead."""
@@ -118,6 +125,16 @@ class Mailer:
         """Let letters that waited for an unreachable mail server go out now that it is back."""
         async with self._database.begin() as tx:
             return await hasten_unreachable(tx, self._clock())
+
+    async def _keep_recording(self, attempt: Attempt, reset: Reset | None) -> None:
+        """Record, also across an outage of the database: a mail that went out is not sent twice."""
+        while True:
+            try:
+                return await self._records.add((attempt, reset))
+            except StoreUnavailable:
+                if self._clock() > attempt.letter.lease_ends_at:
+                    raise
+            await asyncio.sleep(RECORD_PAUSE_SECONDS)
 
     async def _send(self, job: Job, now: datetime) -> Delivery | Uncomposable:
         if job.letter.template is Template.RESET and (
@@ -176,10 +193,10 @@ class Mailer:
         }
 
     async def _current_reset(
-        self, tx: Transaction, letter: LeasedLetter, resets: dict[object, Reset], now: datetime
+        self, tx: Transaction, letter: LeasedLetter, resets: dict[UUID, Reset], now: datetime
     ) -> Reset | None:
         """Return the letter's reset; one that grew too old before anyone got it is made anew."""
-        reset = resets.get(letter.reset_id)
+        reset = None if letter.reset_id is None else resets.get(letter.reset_id)
         if reset is None or reset.ended_at is not None or reset.expires_at is not None:
             return reset
         if now < reset.deadline_at:
@@ -198,3 +215,9 @@ class Mailer:
         await add_resets(tx, [fresh])
         await change_reset(tx, letter.id, fresh.id)
         return fresh
+
+
+def _was_reachable(delivery: Delivery | Uncomposable) -> bool | None:
+    if isinstance(delivery, Uncomposable):
+        return None
+    return not (isinstance(delivery, Deferred) and delivery.code in (None, 421))

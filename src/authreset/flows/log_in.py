@@ -81,7 +81,7 @@ class LogIn:
     lockout: LockoutPolicy = _LOCKOUT
 
     async def __call__(self, attempt: LogInAttempt) -> LoggedIn | Refused:
-        """Return a session or the refusal. Raises StoreUnavailable, and what a busy hasher raises."""
+        """Return a session or the refusal. Raises StoreUnavailable or HashingBusy."""
         outcome = None
         while outcome is None:  # again only when the hash was replaced while we compared with it
             outcome = await self._settle(attempt, await self._check(attempt))

@@ -68,3 +68,14 @@ class LocalMailbox:
 
     async def close(self) -> None:
         """Nothing is held, so nothing is let go."""
+
+
+class NoMailServer:
+    """Carries nothing: letters wait until a mail server is configured."""
+
+    async def send(self, message: EmailMessage, recipient: str) -> Delivery:
+        """Put every mail off."""
+        return Deferred(None, "no mail server is configured: set AUTHRESET_SMTP_URL")
+
+    async def close(self) -> None:
+        """Hold nothing open."""

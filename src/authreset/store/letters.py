@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, literal, select, update
 
 from authreset.rules.outcomes import WAITING_STATES, LetterState, Template
 from authreset.store.database import Transaction
-from authreset.store.tables import letters
+from authreset.store.tables import Instant, letters
 from authreset.store.turns import waiting_roots
 
 
@@ -112,7 +112,9 @@ async def record_attempts(tx: Transaction, attempts: Sequence[Attempt]) -> set[U
                 state=one.state.value, due_at=one.due_at, smtp_code=one.smtp_code,
                 smtp_text=one.smtp_text[:250], queue_id=one.queue_id and one.queue_id[:200],
                 finished_at=one.at if finished else None, attempts=letters.c.attempts + 1,
-                first_attempt_at=func.coalesce(letters.c.first_attempt_at, one.at),
+                first_attempt_at=func.coalesce(
+                    letters.c.first_attempt_at, literal(one.at, Instant())
+                ),
             )
         )
         if (await tx.execute(statement)).rowcount:

@@ -109,21 +109,20 @@ class IntakeFront:
         address = client_address(
             peer[0] if peer else "", call.forwarded, self._parts.settings.trusted_proxies
         )
-        caller: Caller | Unauthorized | None = None
+        caller: Caller | Fault | None = None
+        fault: Fault | None
         try:
             caller = await self._admit(call, address)
             if isinstance(caller, Fault):
-                fault: Fault | None = caller
+                fault = caller
             else:
                 fault = await self._accept(id, call, caller, address, receive)
         except StoreUnavailable:
             fault = UNAVAILABLE
         except Exception as error:
             fault = self._journal.failed(str(id), error)
-        open_to_browsers = call.origin and not (
-            isinstance(caller, ApiCaller) and not caller.is_public
-        )
-        await self._answer(send, str(id), fault, open_to_browsers)
+        is_private = isinstance(caller, ApiCaller) and not caller.is_public
+        await self._answer(send, str(id), fault, cors=call.origin and not is_private)
 
     async def _admit(self, call: Call, address: str) -> Caller | Fault:
         wait = self._parts.limit_address(limit_key(address))
@@ -147,29 +146,26 @@ class IntakeFront:
         self, id: UUID, call: Call, caller: Caller, address: str, receive: Receive
     ) -> Fault | None:
         body = TOO_LARGE if call.length > LONGEST_BODY else await read_body(receive)
-        question = (
-            body if isinstance(body, Fault) else read_json(body, call.content_type, self._decoder)
-        )
+        if isinstance(body, Fault):
+            return body
+        question = read_json(body, call.content_type, self._decoder)
         if isinstance(question, Fault):
             return question
         entity = await self._find_entity(question, caller)
         if isinstance(entity, Fault):
             return entity
-        asked_by_user = isinstance(caller, UserCaller)
-        accepted = await self._parts.intake.record(
-            NewRequest(
-                id,
-                self._parts.clock().timestamp(),
-                "api",
-                None if asked_by_user else caller.token_id,
-                caller.user_id if asked_by_user and question.email is None else None,
-                entity.id,
-                entity.root_id,
-                question.email,
-                address,
-            )
+        request = NewRequest(
+            id=id,
+            received_at=self._parts.clock().timestamp(),
+            source="api",
+            token_id=caller.token_id if isinstance(caller, ApiCaller) else None,
+            user_id=_subject(caller, question),
+            entity_id=entity.id,
+            root_id=entity.root_id,
+            email=question.email,
+            client_address=address,
         )
-        return None if accepted is RECORDED else UNAVAILABLE
+        return None if await self._parts.intake.record(request) is RECORDED else UNAVAILABLE
 
     async def _find_entity(self, question: ResetQuestion, caller: Caller) -> EntityRef | Fault:
         email, entry, type = question.email, question.entry, question.entryType
@@ -185,7 +181,7 @@ class IntakeFront:
             return NO_ENTRY
         return await self._parts.authenticator.find_within(caller, entry, type) or NOT_YOURS
 
-    async def _answer(self, send: Send, id: str, fault: Fault | None, cors: bool) -> None:
+    async def _answer(self, send: Send, id: str, fault: Fault | None, *, cors: bool) -> None:
         if fault is None:
             status, body = 200, SUCCESS
         else:
@@ -207,6 +203,11 @@ class IntakeFront:
             headers.append((b"access-control-expose-headers", b"x-request-id, retry-after"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+
+def _subject(caller: Caller, question: ResetQuestion) -> int | None:
+    """A user's session names its user, unless the body names somebody."""
+    return caller.user_id if isinstance(caller, UserCaller) and question.email is None else None
 
 
 async def read_body(receive: Receive) -> bytes | Fault:

@@ -7,7 +7,7 @@ import msgspec
 
 from authreset.web.faults import Fault, bad_request
 
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 
 LONGEST_BODY = 16 * 1024
 

@@ -1,0 +1,156 @@
+"""The application: the hot call in front, then the API, the pages and what operators watch."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from uuid import UUID
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from authreset.store.database import StoreUnavailable
+from authreset.web import api, health, oauth, pages
+from authreset.web.faults import (
+    INTERNAL,
+    NOT_ALLOWED_METHOD,
+    NOT_FOUND,
+    UNAVAILABLE,
+    Fault,
+    bad_request,
+)
+from authreset.web.intake import IntakeFront
+from authreset.web.journal import Journal
+from authreset.web.parts import WebParts
+from authreset.web.paths import canonical_path
+from authreset.web.views import ProblemView, render
+
+SECURITY_HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+
+CORS_HEADERS = {
+    "access-control-allow-origin": "*",
+    "access-control-allow-methods": "POST, PUT",
+    "access-control-allow-headers": "requestToken, Authorization, Content-Type",
+    "access-control-max-age": "7200",
+}
+CORS_PATHS = {"/api/user/authreset", "/api/user/authpsw"}
+
+_SECRET_PATH = re.compile(r"/reset/.+", re.IGNORECASE)
+
+
+def build_app(parts: WebParts, journal: Journal) -> ASGIApp:
+    """Return the whole application."""
+    behind = Starlette(
+        routes=[
+            *api.routes(parts), *oauth.routes(parts), *pages.routes(parts), *health.routes(parts)
+        ],
+        exception_handlers={
+            HTTPException: _told(journal),
+            StoreUnavailable: _told(journal),
+        },
+    )
+    return IntakeFront(parts, journal, Frame(parts.new_id, journal, behind))
+
+
+class Frame:
+    """Around everything but the hot call: request id, headers, CORS, and faults of ours."""
+
+    def __init__(self, new_id: Callable[[], UUID], journal: Journal, behind: ASGIApp) -> None:
+        self._new_id = new_id
+        self._journal = journal
+        self._behind = behind
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            return await self._behind(scope, receive, send)
+        id = str(self._new_id())
+        path = canonical_path(scope["path"])
+        scope = {**scope, "path": path, "raw_path": path.encode(), "state": {"request_id": id}}
+        started = False
+
+        async def send_framed(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                _add_headers(MutableHeaders(scope=message), scope, id)
+            await send(message)
+
+        if scope["method"] == "OPTIONS" and path in CORS_PATHS:
+            return await Response(status_code=204)(scope, receive, send_framed)
+        try:
+            await self._behind(scope, receive, send_framed)
+        except Exception as error:
+            fault = self._journal.failed(id, error)
+            if started:
+                raise
+            await answer(Request(scope), fault)(scope, receive, send_framed)
+
+
+def answer(request: Request, fault: Fault, headers: Mapping[str, str] = {}) -> Response:
+    """Return a fault as JSON, or as a page to a person who reads one."""
+    id = request.scope["state"]["request_id"]
+    extra = dict(headers)
+    if fault.retry_after is not None:
+        extra["retry-after"] = str(fault.retry_after)
+    if _wants_page(request):
+        page = render(ProblemView(fault.status, fault.text, f"{fault.explanation} {fault.todo}", id))
+        return HTMLResponse(page, fault.status, extra)
+    body = fault.body(id if fault.status >= 500 else "")
+    return Response(body, fault.status, extra, "application/json")
+
+
+def route_name(path: str) -> str:
+    """Return a path as it may stand in a log: without the secret of a link."""
+    return _SECRET_PATH.sub("/reset/…", path)
+
+
+def _wants_page(request: Request) -> bool:
+    path = request.scope["path"]
+    return not path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
+
+
+def _told(journal: Journal) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def handle(request: Request, error: Exception) -> Response:
+        fault, headers = _fault_of(error)
+        id = request.scope["state"]["request_id"]
+        journal.refused(id, route_name(request.scope["path"]), fault)
+        return answer(request, fault, headers)
+
+    return handle
+
+
+def _fault_of(error: Exception) -> tuple[Fault, Mapping[str, str]]:
+    if isinstance(error, StoreUnavailable):
+        return UNAVAILABLE, {}
+    if not isinstance(error, HTTPException):
+        return INTERNAL, {}
+    headers = error.headers or {}
+    if error.status_code == 404:
+        return NOT_FOUND, headers
+    if error.status_code == 405:
+        return NOT_ALLOWED_METHOD, headers
+    return bad_request("The request cannot be read."), headers
+
+
+def _add_headers(headers: MutableHeaders, scope: Scope, id: str) -> None:
+    for name, value in SECURITY_HEADERS.items():
+        headers.setdefault(name, value)
+    headers["x-request-id"] = id
+    if scope["path"] in CORS_PATHS:
+        for name, value in CORS_HEADERS.items():
+            headers[name] = value

@@ -1,0 +1,104 @@
+"""What operators and load balancers watch: liveness, readiness, metrics."""
+
+import os
+from collections.abc import Iterator
+
+from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from authreset.store.database import StoreUnavailable
+from authreset.store.letters import count_by_state, oldest_waiting_at
+from authreset.store.requests import count_waiting
+from authreset.store.schema import schema_state
+from authreset.store.workers import list_workers
+from authreset.web.parts import WebParts
+
+
+def routes(parts: WebParts) -> list[BaseRoute]:
+    """Return the routes."""
+
+    async def healthz(_request: Request) -> Response:
+        return JSONResponse({"status": "ok", "name": "authreset"})
+
+    async def readyz(_request: Request) -> Response:
+        problem = await _find_problem(parts)
+        body = {"status": "not ready", "reason": problem} if problem else {"status": "ready"}
+        return JSONResponse(body, 503 if problem else 200)
+
+    async def metrics(_request: Request) -> Response:
+        registry = CollectorRegistry()
+        registry.register(Backlog(await _measure(parts)))
+        shared = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+        if shared:
+            MultiProcessCollector(registry, shared)  # type: ignore[no-untyped-call]  # ships no type
+        text = generate_latest(registry) + (b"" if shared else generate_latest(REGISTRY))
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+    return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
+
+
+class Backlog(Collector):
+    """Gauges that are read from the database, the same whichever process is asked."""
+
+    def __init__(self, values: dict[tuple[str, str], float]) -> None:
+        self._values = values
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield one gauge a name."""
+        for name in dict.fromkeys(name for name, _ in self._values):
+            gauge = GaugeMetricFamily(f"authreset_{name}", _HELP[name], labels=["state"])
+            for (other, state), value in self._values.items():
+                if other == name:
+                    gauge.add_metric([state], value)
+            yield gauge
+
+
+_HELP = {
+    "database_up": "Whether the database answered.",
+    "requests_waiting": "Requests that no worker has settled yet.",
+    "oldest_request_seconds": "Age of the oldest of them.",
+    "letters_waiting": "Letters on their way, by state.",
+    "oldest_letter_seconds": "Age of the oldest of them.",
+    "workers_alive": "Workers that gave a sign of life within a minute.",
+    "mail_server_reachable": "Whether every living worker reaches the mail server.",
+}
+
+
+async def _measure(parts: WebParts) -> dict[tuple[str, str], float]:
+    now = parts.clock()
+    try:
+        async with parts.database.read() as tx:
+            waiting, oldest_request = await count_waiting(tx)
+            letters = await count_by_state(tx)
+            oldest_letter = await oldest_waiting_at(tx)
+            workers = await list_workers(tx)
+    except StoreUnavailable:
+        return {("database_up", ""): 0.0}
+    alive = [one for one in workers if (now - one.seen_at).total_seconds() < 60]
+
+    def age(of: object) -> float:
+        return (now - of).total_seconds() if of is not None else 0.0  # type: ignore[operator]  # an instant
+
+    return {
+        ("database_up", ""): 1.0,
+        ("requests_waiting", ""): waiting,
+        ("oldest_request_seconds", ""): age(oldest_request),
+        **{("letters_waiting", state): count for state, count in letters.items()},
+        ("oldest_letter_seconds", ""): age(oldest_letter),
+        ("workers_alive", ""): len(alive),
+        ("mail_server_reachable", ""): float(all(w.mail_state == "reachable" for w in alive)),
+    }
+
+
+async def _find_problem(parts: WebParts) -> str:
+    try:
+        state = await schema_state(parts.database)
+    except StoreUnavailable:
+        return "the database cannot be reached"
+    return "the database is behind this version: run authreset migrate" if state.is_behind else ""
