@@ -52,43 +52,46 @@ async def schema_state(database: Database) -> SchemaState:
         return SchemaState(await tx.run_sync(_current), _revisions()[-1])
 
 
-async def migrate(database: Database) -> list[str]:
+async def migrate(database: Database, *, turn_seconds: float = TURN_SECONDS) -> list[str]:
     """Bring the database to the declared tables and return the revisions that this took.
 
     Each revision has a transaction of its own: whatever happens, the database stands after one
     revision or before it. Any number of machines may call this at once; one at a time works, and
-    each revision is applied once. Raises StoreUnavailable, also when the others take too long.
+    each revision is applied once. Raises StoreUnavailable, also when another takes longer than
+    `turn_seconds` (PostgreSQL) over a revision.
     """
     patient = Database(database.url, pool_size=1, statement_seconds=REVISION_SECONDS)
     try:
         applied: list[str] = []
-        while (revision := await _apply_next(patient)) is not None:
+        while (revision := await _apply_next(patient, turn_seconds)) is not None:
             applied.append(revision)
         return applied
     finally:
         await patient.close()
 
 
-async def _apply_next(database: Database) -> str | None:
+async def _apply_next(database: Database, turn_seconds: float) -> str | None:
     async with database.begin() as tx:
-        if database.is_postgres:
-            await _take_turn(tx)
+        await take_turn(tx, turn_seconds)
         return await tx.run_sync(_upgrade_once)
 
 
-async def _take_turn(tx: Transaction) -> None:
-    # Held until the transaction ends, so that it works through PgBouncer too. SQLite's
-    # BEGIN IMMEDIATE is such a turn by itself.
-    await _set_local(tx, "lock_timeout", TURN_SECONDS)
-    await _set_local(tx, "statement_timeout", REVISION_SECONDS)
+async def take_turn(tx: Transaction, seconds: float = TURN_SECONDS) -> None:
+    """Be the only one that migrates until the transaction ends. Fails after so many seconds."""
+    if tx.dialect.name == "sqlite":
+        return  # BEGIN IMMEDIATE is such a turn by itself
+    await _set_local(tx, lock_timeout=seconds, statement_timeout=REVISION_SECONDS)
+    # Held by the transaction and not by the session, so that it works through PgBouncer too.
     await tx.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": _TURN})
-    await _set_local(tx, "lock_timeout", LOCK_SECONDS)
+    await _set_local(tx, lock_timeout=LOCK_SECONDS)
 
 
-async def _set_local(tx: Transaction, name: str, seconds: int) -> None:
-    await tx.execute(
-        text("SELECT set_config(:name, :value, true)"), {"name": name, "value": f"{seconds}s"}
-    )
+async def _set_local(tx: Transaction, **seconds: float) -> None:
+    for name, value in seconds.items():
+        await tx.execute(
+            text("SELECT set_config(:name, :value, true)"),
+            {"name": name, "value": f"{int(value * 1000)}ms"},
+        )
 
 
 def _upgrade_once(connection: Connection) -> str | None:

@@ -1,0 +1,1 @@
+"""The contract of each store module, run on both databases."""
