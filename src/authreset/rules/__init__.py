@@ -1,0 +1,1 @@
+"""Pure decisions. Standard library only; nothing here reads, writes or waits."""
