@@ -1,0 +1,139 @@
+"""Password hashing: Argon2id in one thread of low priority, behind a queue of bounded length.
+
+One hash takes a core for some 25 ms. More at once, or at normal priority, would ruin the tail of
+every other request in the process. Judging passwords and normalising them happens elsewhere.
+"""
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
+
+import argon2
+from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+from argon2.low_level import Type, hash_secret_raw
+
+NICENESS = 10
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class HashingBusy(Exception):  # noqa: N818 - a state that callers answer with "try again later"
+    """Too many passwords are waiting to be hashed. Nothing was done; trying again later is fine."""
+
+
+@dataclass(frozen=True, slots=True)
+class HashingCost:
+    """The parameters of Argon2id. The default is the OWASP Password Storage Cheat Sheet's."""
+
+    memory_kib: int = 19 * 1024
+    passes: int = 2
+    lanes: int = 1
+
+    @property
+    def work(self) -> int:
+        """KiB written, the measure by which costs are compared."""
+        return self.memory_kib * self.passes
+
+
+class PasswordHasher:
+    """Hashes and verifies passwords, one at a time, off the event loop.
+
+    Passwords come in as `normalise_password` leaves them. Each call takes one place in a queue of
+    `waiting` beside the one under way, and raises HashingBusy when there is none. Cancelling a call
+    is safe: one that waits is dropped and gives its place back, one under way ends unheard.
+    """
+
+    def __init__(self, cost: HashingCost = HashingCost(), waiting: int = 64) -> None:
+        self._cost = cost
+        self._argon2 = argon2.PasswordHasher(
+            time_cost=cost.passes, memory_cost=cost.memory_kib, parallelism=cost.lanes, hash_len=32
+        )
+        self._places = threading.BoundedSemaphore(waiting + 1)
+        self._thread = ThreadPoolExecutor(1, "authreset-hashing", initializer=_lower_priority)
+
+    async def hash(self, password: str) -> str:
+        """Return a new salted hash in the PHC string format, parameters included."""
+        return await self._run(self._argon2.hash, _encode(password))
+
+    async def verify(self, stored: str | None, password: str) -> bool:
+        """Tell whether `password` has the hash `stored`; None (no such user, no password) has not.
+
+        The work is the same whether there is a hash, none, or one of a kind unknown here. A hash of
+        a cheaper cost is topped up to the present one. Only a dearer one takes longer, and shows
+        that way, until `needs_rehash` is heeded at the next log-in.
+        """
+        return await self._run(self._verify, stored, _encode(password))
+
+    async def matches_any(self, stored: Sequence[str], password: str) -> bool:
+        """Tell whether `password` has any of these hashes (its history). Tries them all, always."""
+        return await self._run(self._verify_all, tuple(stored), _encode(password))
+
+    def needs_rehash(self, stored: str) -> bool:
+        """Tell whether `stored` was made at another cost than the present one, or otherwise."""
+        try:
+            return self._argon2.check_needs_rehash(stored)
+        except InvalidHashError:
+            return True
+
+    def close(self) -> None:
+        """Finish what was accepted and end the thread. Later calls raise RuntimeError."""
+        self._thread.shutdown(wait=True)
+
+    async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if not self._places.acquire(blocking=False):
+            raise HashingBusy
+        try:
+            future = self._thread.submit(work, *args, **kwargs)
+        except BaseException:
+            self._places.release()
+            raise
+        # Runs when the work is done or was cancelled before it began, in whatever thread that is.
+        future.add_done_callback(lambda _: self._places.release())
+        return await asyncio.wrap_future(future)
+
+    def _verify_all(self, stored: tuple[str, ...], password: bytes) -> bool:
+        # All of them before any answer: a list, so that the first match does not end the work.
+        matches = [self._verify(one, password) for one in stored]
+        return any(matches)
+
+    def _verify(self, stored: str | None, password: bytes) -> bool:
+        try:
+            matches = stored is not None and self._argon2.verify(stored, password)
+        except VerifyMismatchError:
+            matches = False
+        except (VerificationError, ValueError):
+            stored, matches = None, False  # no hash that Argon2 knows, so no work was done yet
+        self._top_up(stored, password)
+        return matches
+
+    def _top_up(self, stored: str | None, password: bytes) -> None:
+        done = 0 if stored is None else _work_of(argon2.extract_parameters(stored))
+        missing = self._cost.work - done
+        if missing < 8:  # KiB, the least that Argon2 can write
+            return
+        passes = -(-missing // self._cost.memory_kib)
+        lanes = self._cost.lanes if stored is None else 1
+        hash_secret_raw(password, bytes(16), passes, missing // passes, lanes, 32, Type.ID)
+
+
+def _work_of(parameters: argon2.Parameters) -> int:
+    return parameters.memory_cost * parameters.time_cost
+
+
+def _encode(password: str) -> bytes:
+    # A lone surrogate has no UTF-8. No stored password holds one, so this one fails like any other.
+    return password.encode("utf-8", "surrogatepass")
+
+
+def _lower_priority() -> None:
+    # On Linux a niceness belongs to a thread; elsewhere this would slow the whole process.
+    if sys.platform == "linux":
+        with suppress(OSError):  # a sandbox may forbid it, and hashing works without
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
