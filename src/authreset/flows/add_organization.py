@@ -5,16 +5,22 @@ Also the form of what operators name and set. Nothing here prints or knows how i
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from authreset.rules.addresses import is_address, is_plain_text
 from authreset.rules.outcomes import EntityType
-from authreset.rules.tenancy import SETTING_NAMES, EntityRef
+from authreset.rules.tenancy import SETTING_NAMES, EntityRef, path_ids
 from authreset.store.database import Transaction
-from authreset.store.entities import EntryTaken, add_entity, change_settings, find_entity
+from authreset.store.entities import (
+    EntryTaken,
+    add_entity,
+    change_settings,
+    find_entity,
+    load_profiles,
+)
 from authreset.store.events import Event, add_events
 
 LONGEST_ENTRY = 100
@@ -55,7 +61,7 @@ async def add_organization(tx: Transaction, new: NewNode, *, actor: str, now: da
 
 
 async def add_node(
-    tx: Transaction, type: EntityType, new: NewNode, *, actor: str, now: datetime
+    tx: Transaction, kind: EntityType, new: NewNode, *, actor: str, now: datetime
 ) -> Added:
     """Add a node of either type below an organisation, and write the event."""
     if problem := check_entry(new.entry) or check_name(new.name):
@@ -64,23 +70,35 @@ async def add_node(
     if new.parent is not None and (parent is None or parent.type != EntityType.ORGANIZATION):
         return NoSuchEntry(new.parent)
     added = await add_entity(
-        tx, type=type, entry=new.entry, name=new.name, parent=parent, settings=new.settings,
+        tx, type=kind, entry=new.entry, name=new.name, parent=parent, settings=new.settings,
         now=now,
     )
     if isinstance(added, EntityRef):
         await add_events(tx, [Event(
-            at=now, kind=f"{type.name.lower()}.added", actor=actor, entity_id=added.id,
+            at=now, kind=f"{kind.name.lower()}.added", actor=actor, entity_id=added.id,
             details={"entry": new.entry},
         )])
     return added
 
 
+async def load_own_settings(tx: Transaction, entity: EntityRef) -> dict[str, Any]:
+    """Return what a node sets for itself: what differs from that which it would inherit."""
+    above = path_ids(entity.path)[:-1]
+    profiles = await load_profiles(tx, [*above[-1:], entity.id])
+    inherited = asdict(profiles[above[-1]].settings) if above else {}
+    effective = asdict(profiles[entity.id].settings)
+    return {
+        name: value for name, value in effective.items()
+        if value is not None and value != inherited.get(name)
+    }
+
+
 async def set_settings(
-    tx: Transaction, entity: EntityRef, own: Mapping[str, Any], changes: Mapping[str, Any], *,
-    actor: str, now: datetime,
+    tx: Transaction, entity: EntityRef, changes: Mapping[str, Any], *, actor: str, now: datetime
 ) -> dict[str, Any]:
     """Merge changes into a node's own settings and return them; None lets one be inherited."""
-    merged = {name: value for name, value in (own | dict(changes)).items() if value is not None}
+    own = await load_own_settings(tx, entity)
+    merged = {name: value for name, value in {**own, **changes}.items() if value is not None}
     await change_settings(tx, entity.id, merged)
     await add_events(tx, [Event(
         at=now, kind="settings.changed", actor=actor, entity_id=entity.id,

@@ -1,26 +1,20 @@
 """Add a user with a role at a node, and with a password if one is given."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from authreset.flows.add_organization import BadValue, NoSuchEntry, check_name
+from authreset.flows.judge_password import JudgePassword, Owner, Weak
 from authreset.rules.addresses import address_key, is_address
 from authreset.rules.lockout import UserStatus
-from authreset.rules.passwords import (
-    Estimator,
-    PasswordContext,
-    PasswordPolicy,
-    Weakness,
-    find_weaknesses,
-    normalise_password,
-)
 from authreset.rules.tenancy import EntityRef
 from authreset.store.database import Database, Transaction
 from authreset.store.entities import EntityProfile, find_entity, load_profiles
 from authreset.store.events import Event, add_events
-from authreset.store.users import EmailTaken, add_role
+from authreset.store.users import EmailTaken, User, add_role
 from authreset.store.users import add_user as store_user
+
+LONGEST_ROLE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +30,6 @@ class NewUser:
 
 
 @dataclass(frozen=True, slots=True)
-class PasswordRules:
-    """How a password is judged and hashed; a node's own minimum length goes before the policy's."""
-
-    policy: PasswordPolicy
-    estimate: Estimator
-    hash: Callable[[str], Awaitable[str]]
-
-
-@dataclass(frozen=True, slots=True)
 class AddedUser:
     """The user's id and where the role is held."""
 
@@ -52,18 +37,11 @@ class AddedUser:
     entity: EntityRef
 
 
-@dataclass(frozen=True, slots=True)
-class WeakPassword:
-    """The password was refused, for these reasons."""
-
-    weaknesses: tuple[Weakness, ...]
-
-
-AddUserOutcome = AddedUser | BadValue | NoSuchEntry | EmailTaken | WeakPassword
+AddUserOutcome = AddedUser | BadValue | NoSuchEntry | EmailTaken | Weak
 
 
 async def add_user(
-    database: Database, new: NewUser, *, passwords: PasswordRules, actor: str, now: datetime
+    database: Database, new: NewUser, *, judge: JudgePassword, actor: str, now: datetime
 ) -> AddUserOutcome:
     """Add a user to the root organisation of the entry. Hashes outside of any transaction."""
     if problem := _check(new):
@@ -72,12 +50,14 @@ async def add_user(
         profile = await _find_profile(tx, new.entry)
     if profile is None:
         return NoSuchEntry(new.entry)
-    weaknesses = _judge(new, profile, passwords)
-    if weaknesses:
-        return WeakPassword(weaknesses)
-    hashed = new.password and await passwords.hash(normalise_password(new.password))
+    password_hash = None
+    if new.password is not None:
+        verdict = await judge(new.password, Owner(_future_user(new, profile), profile, ()))
+        if isinstance(verdict, Weak):
+            return verdict
+        password_hash = verdict.password_hash
     async with database.begin() as tx:
-        return await store_new_user(tx, new, profile.ref, hashed or None, actor=actor, now=now)
+        return await store_new_user(tx, new, profile.ref, password_hash, actor=actor, now=now)
 
 
 async def store_new_user(
@@ -85,41 +65,37 @@ async def store_new_user(
     now: datetime,
 ) -> AddedUser | EmailTaken:
     """Store a user whose values were checked, the role and the event."""
-    id = await store_user(
+    user_id = await store_user(
         tx, root_id=entity.root_id, email=new.email, email_key=address_key(new.email),
         name=new.name, status=new.status, password_hash=password_hash, now=now,
     )
-    if isinstance(id, EmailTaken):
-        return id
-    await add_role(tx, id, entity.id, new.role)
+    if isinstance(user_id, EmailTaken):
+        return user_id
+    await add_role(tx, user_id, entity.id, new.role)
     await add_events(tx, [Event(
-        at=now, kind="user.added", actor=actor, user_id=id, entity_id=entity.id,
+        at=now, kind="user.added", actor=actor, user_id=user_id, entity_id=entity.id,
         details={"role": new.role, "status": int(new.status)},
     )])
-    return AddedUser(id, entity)
+    return AddedUser(user_id, entity)
 
 
 def _check(new: NewUser) -> BadValue | None:
     if not is_address(new.email):
         return BadValue("email", "expected an e-mail address such as ada@example.com")
-    if check_name(new.role) or len(new.role) > 100:
-        return BadValue("role", "expected one line of 1 to 100 characters")
+    if check_name(new.role) or len(new.role) > LONGEST_ROLE:
+        return BadValue("role", f"expected one line of 1 to {LONGEST_ROLE} characters")
     return check_name(new.name)
 
 
 async def _find_profile(tx: Transaction, entry: str) -> EntityProfile | None:
     entity = await find_entity(tx, entry)
-    return entity and (await load_profiles(tx, [entity.id]))[entity.id]
+    return None if entity is None else (await load_profiles(tx, [entity.id]))[entity.id]
 
 
-def _judge(
-    new: NewUser, profile: EntityProfile, passwords: PasswordRules
-) -> tuple[Weakness, ...]:
-    if new.password is None:
-        return ()
-    minimum = profile.settings.password_minimum
-    policy = passwords.policy
-    if minimum is not None:
-        policy = replace(policy, minimum_length=minimum)
-    words = (new.email, new.name, profile.name, profile.brand_name, profile.ref.entry)
-    return find_weaknesses(new.password, policy, PasswordContext(words), passwords.estimate)
+def _future_user(new: NewUser, profile: EntityProfile) -> User:
+    """Return the user as the judgement of the password wants one; the id is not given yet."""
+    return User(
+        id=0, root_id=profile.ref.root_id, email=new.email, name=new.name, status=new.status,
+        locked_until=None, failed_logins=0, password_hash=None, language="en",
+        last_access_at=None,
+    )

@@ -44,20 +44,20 @@ ChangeOutcome = ChangedUser | BadValue | NoSuchUser | EmailTaken
 
 
 async def change_user(
-    tx: Transaction, id: int, change: UserChange, *, actor: str, now: datetime
+    tx: Transaction, user_id: int, change: UserChange, *, actor: str, now: datetime
 ) -> ChangeOutcome:
     """Change a user; another status or address ends the open reset and every session with it."""
     if problem := _check(change):
         return problem
-    user = (await lock_users(tx, [id])).get(id)
+    user = (await lock_users(tx, [user_id])).get(user_id)
     if user is None:
         return NoSuchUser()
     values = _differences(user, change)
     if not values:
-        return ChangedUser(id, ())
+        return ChangedUser(user_id, ())
     if await _is_taken(tx, user, values):
         return EmailTaken()
-    await store_change(tx, id, **values)
+    await store_change(tx, user_id, **values)
     return await _end_promises(tx, user, values, actor, now)
 
 

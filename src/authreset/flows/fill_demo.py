@@ -73,7 +73,7 @@ async def fill_demo(
     """
     hashed = await make_hash()
     async with database.begin() as tx:
-        nodes = {new.entry: await _keep_node(tx, type, new, actor, now) for type, new in _NODES}
+        nodes = {new.entry: await _keep_node(tx, kind, new, actor, now) for kind, new in _NODES}
         for new, has_password in _USERS:
             password_hash = hashed if has_password else None
             await _keep_user(tx, new, nodes[new.entry], password_hash, actor, now)
@@ -86,11 +86,11 @@ async def fill_demo(
 
 
 async def _keep_node(
-    tx: Transaction, type: EntityType, new: NewNode, actor: str, now: datetime
+    tx: Transaction, kind: EntityType, new: NewNode, actor: str, now: datetime
 ) -> EntityRef:
     found = await find_entity(tx, new.entry)
     if found is None:
-        add = add_organization if type is EntityType.ORGANIZATION else add_paypoint
+        add = add_organization if kind is EntityType.ORGANIZATION else add_paypoint
         added = await add(tx, new, actor=actor, now=now)
         if not isinstance(added, EntityRef):
             raise RuntimeError(f"the demo's node {new.entry} was refused: {added}")

@@ -58,15 +58,15 @@ async def issue_token(
         return NoSuchEntry(new.entry)
     token = new_token(new.kind, keyring, random_bytes)
     expires_at = add_months(now, new.months)
-    id = await add_api_token(
+    token_id = await add_api_token(
         tx, digest=digest_token(token), kind=new.kind, mode=new.mode, entity_id=entity.id,
         networks=networks, now=now, expires_at=expires_at,
     )
     await add_events(tx, [Event(
-        at=now, kind="token.issued", actor=actor, entity_id=entity.id, subject_id=str(id),
+        at=now, kind="token.issued", actor=actor, entity_id=entity.id, subject_id=str(token_id),
         details={"kind": new.kind.name.lower(), "mode": new.mode, "networks": list(networks)},
     )])
-    return IssuedToken(id, token, new.kind, new.mode, entity, networks, expires_at)
+    return IssuedToken(token_id, token, new.kind, new.mode, entity, networks, expires_at)
 
 
 def _parse(new: NewApiToken) -> tuple[str, ...] | BadValue:

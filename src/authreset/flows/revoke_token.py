@@ -22,10 +22,12 @@ class NothingToRevoke:
 
 
 async def revoke_token(
-    tx: Transaction, id: int, *, actor: str, now: datetime
+    tx: Transaction, token_id: int, *, actor: str, now: datetime
 ) -> Revoked | NothingToRevoke:
     """End a token and write the event."""
-    if not await revoke_api_token(tx, id, now):
+    if not await revoke_api_token(tx, token_id, now):
         return NothingToRevoke()
-    await add_events(tx, [Event(at=now, kind="token.revoked", actor=actor, subject_id=str(id))])
-    return Revoked(id, now)
+    await add_events(tx, [Event(
+        at=now, kind="token.revoked", actor=actor, subject_id=str(token_id)
+    )])
+    return Revoked(token_id, now)

@@ -1,0 +1,5 @@
+"""Lets `python -m authreset` do what `authreset` does."""
+
+from authreset.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""What is typed: the names, options and help of each verb. Imports nothing heavy at the top."""

@@ -1,0 +1,1 @@
+"""What is done for each verb: flows are called with the real parts, outcomes become answers."""
