@@ -34,7 +34,7 @@ class ChangePassword:
     async def __call__(
         self, caller: UserCaller, password: str, client_address: str
     ) -> PasswordChanged | Weak | Unauthorized:
-        """Judge, then set in one commit. Raises StoreUnavailable, and what a busy hasher raises."""
+        """Judge, then set in one commit. Raises StoreUnavailable or HashingBusy."""
         async with self.database.read() as tx:
             owner = await self.judge.load_owner(tx, caller.user_id, caller.entity.id)
         if owner is None:

@@ -4,10 +4,9 @@ What a good password is lives in `rules.passwords`; what follows from a new one 
 `replace_password`.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
+from authreset.hashing import PasswordHasher
 from authreset.rules.lockout import UserStatus
 from authreset.rules.passwords import (
     Estimator,
@@ -23,22 +22,6 @@ from authreset.store.entities import EntityProfile, load_profiles
 from authreset.store.users import User, find_users, list_remembered_hashes
 
 SERVICE_NAME = "authreset"
-
-
-class Hashing(Protocol):
-    """Slow hashes of normalised passwords, off the event loop."""
-
-    async def hash(self, password: str) -> str:
-        """Return a new hash."""
-
-    async def verify(self, stored: str | None, password: str) -> bool:
-        """Tell whether the password has that hash, with equal work whether there is one or not."""
-
-    async def matches_any(self, stored: Sequence[str], password: str) -> bool:
-        """Tell whether the password has any of these hashes."""
-
-    def needs_rehash(self, stored: str) -> bool:
-        """Tell whether a hash was made at another cost than today's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +51,7 @@ class Owner:
 class JudgePassword:
     """`minimum_length` holds where no node up the tree sets another."""
 
-    hasher: Hashing
+    hasher: PasswordHasher
     estimate: Estimator
     minimum_length: int
 
@@ -86,7 +69,7 @@ class JudgePassword:
         return Owner(user, profile, tuple(await list_remembered_hashes(tx, user, remembered)))
 
     async def __call__(self, password: str, owner: Owner) -> Fit | Weak:
-        """Judge, and hash what is fit. Raises what a busy hasher raises."""
+        """Judge, and hash what is fit. Raises HashingBusy."""
         policy = self.policy_at(owner.profile)
         if weaknesses := find_weaknesses(password, policy, _context(owner), self.estimate):
             return Weak(weaknesses)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from authreset.flows.judge_password import Hashing
+from authreset.hashing import PasswordHasher
 from authreset.rules.addresses import address_key
 from authreset.rules.clocks import Clock, RandomBytes
 from authreset.rules.keyrings import KeyRing
@@ -75,7 +75,7 @@ class LogIn:
 
     database: Database
     keyring: KeyRing
-    hasher: Hashing
+    hasher: PasswordHasher
     clock: Clock
     random_bytes: RandomBytes
     lockout: LockoutPolicy = _LOCKOUT

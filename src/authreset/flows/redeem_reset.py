@@ -39,7 +39,7 @@ class RedeemReset:
     ) -> Redeemed | Weak | LinkOver:
         """Judge first, so that a refused password burns nothing; then claim and set in one commit.
 
-        Raises StoreUnavailable, and what a busy hasher raises; the link works on in both cases.
+        Raises StoreUnavailable or HashingBusy; the link works on in both cases.
         """
         found = await self.inspect.load(token)
         if isinstance(found, LinkOver):
