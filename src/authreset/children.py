@@ -36,16 +36,19 @@ async def _run_web(fd: str, host: str, port: str) -> None:
     import uvicorn
 
     from authreset.web.app import build_app
+    from authreset.web.intake import IntakeCalls
     from authreset.web.journal import Journal
-    from authreset.web.protocol import BoundedProtocol
+    from authreset.web.protocol import protocol_for
     from authreset.wiring import open_web_parts, public_url_of
 
     settings = load_settings(os.environ)
     public_url = public_url_of(settings, host, int(port))
     async with open_web_parts(settings, public_url) as parts:
+        journal = Journal(time.monotonic)
+        intake = IntakeCalls(parts, journal)
         config = uvicorn.Config(
-            build_app(parts, Journal(time.monotonic)),
-            http=BoundedProtocol,
+            build_app(parts, journal, intake),
+            http=protocol_for(intake),
             ws="none",
             lifespan="off",
             access_log=False,

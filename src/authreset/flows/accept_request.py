@@ -5,8 +5,13 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 from uuid import UUID
 
+import structlog
+from prometheus_client import Counter
+
 from authreset.store.database import StoreUnavailable
 from authreset.store.shared_commits import QueueFull, SharedCommit
+
+_log = structlog.get_logger("authreset.intake")
 
 MOST_WAITING = 4096
 """Requests that may wait for the disk; beyond it the answer is 503 at once."""
@@ -45,10 +50,17 @@ class Unavailable:
     reason: str
 
 
-Accepted = Recorded | Full | Unavailable
+class Refused:
+    """The database does not take this very row: a fault of ours, told in the log."""
+
+
+Accepted = Recorded | Full | Unavailable | Refused
 
 RECORDED: Final = Recorded()
 FULL: Final = Full()
+REFUSED: Final = Refused()
+
+ACCEPTED = Counter("authreset_requests_accepted", "Requests on disk and answered with 200.")
 
 
 class Intake:
@@ -63,7 +75,15 @@ class Intake:
         *,
         most_waiting: int = MOST_WAITING,
     ) -> None:
-        self._commits: SharedCommit[NewRequest] = SharedCommit(append, most_waiting=most_waiting)
+        self._append = append
+        self._commits = SharedCommit(self._commit, most_waiting=most_waiting)
+
+    def record_soon(self, request: NewRequest, told: Callable[[Accepted], None]) -> None:
+        """Call `told` once the request is on disk, or once it is certain that we cannot say so."""
+        try:
+            self._commits.add_soon(request, lambda fault: told(_accepted(fault)))
+        except QueueFull:
+            told(FULL)
 
     async def record(self, request: NewRequest) -> Accepted:
         """Return once the request is on disk, or once it is certain that we cannot say so."""
@@ -71,10 +91,23 @@ class Intake:
             await self._commits.add(request)
         except QueueFull:
             return FULL
-        except StoreUnavailable as error:
-            return Unavailable(str(error))
+        except Exception as fault:
+            return _accepted(fault)
         return RECORDED
 
     async def close(self) -> None:
         """Wait until everything that was taken is flushed."""
         await self._commits.drain()
+
+    async def _commit(self, requests: list[NewRequest]) -> None:
+        await self._append(requests)
+        ACCEPTED.inc(len(requests))
+
+
+def _accepted(fault: Exception | None) -> Accepted:
+    if fault is None:
+        return RECORDED
+    if isinstance(fault, StoreUnavailable):
+        return Unavailable(str(fault))
+    _log.error("row_refused", error=type(fault).__name__)
+    return REFUSED

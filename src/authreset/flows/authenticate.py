@@ -97,33 +97,45 @@ class Authenticator:
             self._load_entity, seconds=REVOCATION_SECONDS, monotonic=monotonic
         )
 
-    def recall(self, token: str, client_address: str) -> ApiCaller | None:
-        """Return the caller when the answer is at hand and favourable; never waits."""
-        caller = self._callers.peek(digest_token(token))
-        if not isinstance(caller, ApiCaller) or not self._is_usable(caller, client_address):
-            return None
-        return caller
+    def recall(self, token: str | None, client_address: str) -> Caller | Unauthorized | None:
+        """Return the answer when it is at hand, without waiting; None: ask `authenticate`."""
+        if token is None:
+            return UNAUTHORIZED
+        known = self._callers.peek(digest_token(token))
+        if known is None:
+            return None if self._is_well_formed(token) else UNAUTHORIZED
+        return known if self._is_usable(known, client_address) else UNAUTHORIZED
 
     async def authenticate(self, token: str | None, client_address: str) -> Caller | Unauthorized:
         """Return the caller. Raises StoreUnavailable when it cannot be told."""
-        kind = read_kind(token, self._keyring) if token else None
-        if token is None or kind is None or kind is TokenKind.RESET:
+        if token is None or not self._is_well_formed(token):
             return UNAUTHORIZED
-        if kind is TokenKind.SESSION:
+        if token.startswith(TokenKind.SESSION):
             return await self._authenticate_user(digest_token(token))
         caller = await self._callers.get(digest_token(token))
-        if isinstance(caller, ApiCaller) and self._is_usable(caller, client_address):
-            return caller
-        return UNAUTHORIZED
+        return caller if self._is_usable(caller, client_address) else UNAUTHORIZED
+
+    def recall_entity(self, entry: str) -> EntityRef | Unauthorized | None:
+        """Return the node of that entry when it is at hand; None: ask `find_entity`."""
+        return self._entities.peek(entry)
+
+    async def find_entity(self, entry: str) -> EntityRef | Unauthorized:
+        """Return the node of that entry. Raises StoreUnavailable when it cannot be told."""
+        return await self._entities.get(entry)
 
     async def find_within(self, caller: Caller, entry: str, type: int) -> EntityRef | None:
         """Return the node of that entry and type when it is inside the caller's own tree."""
-        entity = await self._entities.get(entry)
+        entity = await self.find_entity(entry)
         if isinstance(entity, Unauthorized) or entity.type != type:
             return None
         return entity if caller.entity.holds(entity) else None
 
-    def _is_usable(self, caller: ApiCaller, client_address: str) -> bool:
+    def _is_well_formed(self, token: str) -> bool:
+        return read_kind(token, self._keyring) not in (None, TokenKind.RESET)
+
+    def _is_usable(self, caller: ApiCaller | Unauthorized, client_address: str) -> bool:
+        if isinstance(caller, Unauthorized):
+            return False
         if caller.revoked_at is not None or caller.expires_at <= self._clock():
             return False
         return not caller.networks or is_allowed(client_address, caller.networks)

@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from authreset.store.database import StoreUnavailable
 
 T = TypeVar("T")
+
+Done: TypeAlias = Callable[[Exception | None], None]
+"""Told how a commit went; must not raise."""
 
 
 class QueueFull(Exception):  # noqa: N818 -- a state that callers answer with "try again later"
@@ -30,22 +33,35 @@ class SharedCommit(Generic[T]):
         self._commit = commit
         self._most_waiting = most_waiting
         self._most_at_once = most_at_once
-        self._waiting: list[tuple[T, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[T, Done]] = []
         self._flushing: asyncio.Task[None] | None = None
 
-    async def add(self, item: T) -> None:
-        """Return once the item is on disk.
+    def add_soon(self, item: T, done: Done) -> None:
+        """Take an item; `done` is called with None once it is on disk, else with the fault.
 
-        Raises QueueFull at once when too many wait, StoreUnavailable when the database did not
-        take it, and the database's own error when it refused this very item.
+        The fault is StoreUnavailable when the database did not take it, or the database's own
+        error when it refused this very item. Raises QueueFull at once when too many wait.
         """
         if len(self._waiting) >= self._most_waiting:
             raise QueueFull
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, done))
         if self._flushing is None:
-            self._flushing = asyncio.create_task(self._flush_all())
-        await done
+            self._flushing = asyncio.get_running_loop().create_task(self._flush_all())
+
+    async def add(self, item: T) -> None:
+        """Return once the item is on disk. Raises QueueFull and what `add_soon` calls a fault."""
+        on_disk: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def done(fault: Exception | None) -> None:
+            if on_disk.done():  # the caller hung up and cancelled its wait
+                return
+            if fault is None:
+                on_disk.set_result(None)
+            else:
+                on_disk.set_exception(fault)
+
+        self.add_soon(item, done)
+        await on_disk
 
     async def drain(self) -> None:
         """Wait until everything that was taken is flushed."""
@@ -61,7 +77,7 @@ class SharedCommit(Generic[T]):
         finally:
             self._flushing = None
 
-    async def _flush(self, batch: list[tuple[T, asyncio.Future[None]]]) -> None:
+    async def _flush(self, batch: list[tuple[T, Done]]) -> None:
         fault: Exception | None = None
         try:
             await self._commit([item for item, _ in batch])
@@ -75,13 +91,4 @@ class SharedCommit(Generic[T]):
                 return
             fault = error
         for _, done in batch:
-            _settle(done, fault)
-
-
-def _settle(done: asyncio.Future[None], fault: Exception | None) -> None:
-    if done.done():  # the caller hung up and cancelled its wait
-        return
-    if fault is None:
-        done.set_result(None)
-    else:
-        done.set_exception(fault)
+            done(fault)

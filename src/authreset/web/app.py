@@ -21,10 +21,12 @@ from authreset.web.faults import (
     Fault,
     bad_request,
 )
-from authreset.web.intake import IntakeFront
+from authreset.web.intake import PATH as INTAKE_PATH
+from authreset.web.intake import IntakeCalls
 from authreset.web.journal import Journal
 from authreset.web.parts import WebParts
 from authreset.web.paths import canonical_path
+from authreset.web.reading import read_body
 from authreset.web.views import ProblemView, render
 
 SECURITY_HEADERS = {
@@ -52,7 +54,7 @@ CORS_PATHS = {"/api/user/authreset", "/api/user/authpsw"}
 _SECRET_PATH = re.compile(r"/reset/.+", re.IGNORECASE)
 
 
-def build_app(parts: WebParts, journal: Journal) -> ASGIApp:
+def build_app(parts: WebParts, journal: Journal, intake: IntakeCalls) -> ASGIApp:
     """Return the whole application."""
     behind = Starlette(
         routes=[
@@ -63,7 +65,27 @@ def build_app(parts: WebParts, journal: Journal) -> ASGIApp:
             StoreUnavailable: _told(journal),
         },
     )
-    return IntakeFront(parts, journal, Frame(parts.new_id, journal, behind))
+    return IntakeFront(intake, Frame(parts.new_id, journal, behind))
+
+
+class IntakeFront:
+    """Serves the hot call before routing and middleware, from any ASGI server."""
+
+    def __init__(self, calls: IntakeCalls, behind: ASGIApp) -> None:
+        self._calls = calls
+        self._behind = behind
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the call, or hand on everything else."""
+        is_post = scope["type"] == "http" and scope["method"] == "POST"
+        if not is_post or canonical_path(scope["path"]) != INTAKE_PATH:
+            return await self._behind(scope, receive, send)
+        peer = scope["client"][0] if scope["client"] else ""
+        answer = await self._calls.serve(scope["headers"], await read_body(receive), peer)
+        await send(
+            {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
+        )
+        await send({"type": "http.response.body", "body": answer.body})
 
 
 class Frame:

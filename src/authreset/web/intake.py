@@ -1,45 +1,55 @@
-"""The one hot call, `POST /api/User/authreset`, served before the framework's routing.
+"""The one hot call, `POST /api/User/authreset`: token, body, one durable row, answer.
 
-Token, body, one durable row, answer. Nothing here depends on an account, and nothing here can read
-one. Everything that is not this call goes on to the application behind it.
+Nothing here depends on an account, and nothing here can read one. The decision is made without
+waiting whenever the token and the entry are at hand, so that a busy intake makes no task a call;
+`web.protocol` brings calls here straight from the parser, `web.app` from any ASGI server.
 """
 
+import asyncio
 import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import msgspec
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from authreset.flows.accept_request import RECORDED, NewRequest
+from authreset.flows.accept_request import RECORDED, REFUSED, Accepted, NewRequest
 from authreset.flows.authenticate import ApiCaller, Caller, Unauthorized, UserCaller
 from authreset.rules.addresses import has_unsafe_characters, is_address
 from authreset.rules.networks import client_address, limit_key
 from authreset.rules.outcomes import EntityType
 from authreset.rules.tenancy import EntityRef
 from authreset.store.database import StoreUnavailable
-from authreset.web.faults import UNAUTHORIZED, UNAVAILABLE, Fault, bad_request, too_many
+from authreset.web.calls import Answer, Call, Headers
+from authreset.web.faults import INTERNAL, UNAUTHORIZED, UNAVAILABLE, Fault, bad_request, too_many
 from authreset.web.journal import Journal
 from authreset.web.parts import WebParts
-from authreset.web.paths import canonical_path
-from authreset.web.reading import LONGEST_BODY, TOO_LARGE, read_json
+from authreset.web.reading import TOO_LARGE, read_json
 
 PATH = "/api/user/authreset"
-USUAL_PATH = "/api/User/authreset"
 LONGEST_EMAIL = 320
 LONGEST_ENTRY = 100
 PERMISSION = "authreset"
 
 SUCCESS = json.dumps({"isSuccess": True, "responseText": "Success"}, separators=(",", ":")).encode()
 
-NO_ADDRESS = bad_request(
-    "email is not an e-mail address.", "Send an address such as a@example.com."
-)
+NO_ADDRESS = bad_request("email is not an e-mail address.", "Send an address such as a@example.com.")
 ENTRY_ALONE = bad_request("entry and entryType go together.", "Send both, or neither.")
 NO_TYPE = bad_request("entryType is neither 0 nor 2.", "Send 0 for a partner, 2 for a paypoint.")
 NO_ENTRY = bad_request("entry is not a valid identifier.", "Send the entry's identifier.")
 NOT_YOURS = bad_request(
     "There is no such entry of that type for this token.", "Use an entry that belongs to the token."
 )
+
+_COMMON: Headers = [
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+]
+_CORS: Headers = [
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"x-request-id, retry-after"),
+]
 
 
 class ResetQuestion(msgspec.Struct):
@@ -50,124 +60,107 @@ class ResetQuestion(msgspec.Struct):
     entryType: int | None = None  # noqa: N815 -- the name on the wire
 
 
-class Call:
-    """What the headers of one call say."""
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """The decision needs something that is not at hand; `fetch` brings it there."""
 
-    __slots__ = ("content_type", "forwarded", "length", "origin", "token", "tokens")
-
-    def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
-        self.token: str | None = None
-        self.tokens = 0
-        self.content_type: bytes | None = None
-        self.length = 0
-        self.origin = False
-        self.forwarded: str | None = None
-        bearer: str | None = None
-        for name, value in headers:
-            if name == b"requesttoken":
-                self.token = value.decode("latin-1")
-                self.tokens += 1
-            elif name == b"content-type":
-                self.content_type = value
-            elif name == b"content-length":
-                self.length = int(value) if value.isdigit() else LONGEST_BODY + 1
-            elif name == b"authorization" and value[:7].lower() == b"bearer ":
-                bearer = value[7:].strip().decode("latin-1")
-            elif name == b"origin":
-                self.origin = True
-            elif name == b"x-forwarded-for":
-                text = value.decode("latin-1")
-                self.forwarded = f"{self.forwarded}, {text}" if self.forwarded else text
-        if self.token is None:
-            self.token = bearer
-        elif self.tokens > 1:
-            self.token = None  # which of two tokens counts is not for us to guess
+    fetch: Callable[[], Awaitable[None]]
 
 
-class IntakeFront:
-    """A plain ASGI application in front of the rest."""
+class IntakeCalls:
+    """Serves calls to the intake, whoever brings them."""
 
-    def __init__(self, parts: WebParts, journal: Journal, behind: ASGIApp) -> None:
+    def __init__(self, parts: WebParts, journal: Journal) -> None:
         self._parts = parts
         self._journal = journal
-        self._behind = behind
         self._decoder = msgspec.json.Decoder(ResetQuestion)
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the call, or hand on everything else."""
-        if scope["type"] != "http" or scope["method"] != "POST":
-            return await self._behind(scope, receive, send)
-        path = scope["path"]
-        if path != USUAL_PATH and canonical_path(path) != PATH:
-            return await self._behind(scope, receive, send)
-        return await self._serve(scope, receive, send)
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        id = self._parts.new_id()
-        call = Call(scope["headers"])
-        peer = scope["client"]
-        address = client_address(
-            peer[0] if peer else "", call.forwarded, self._parts.settings.trusted_proxies
-        )
-        caller: Caller | Fault | None = None
-        fault: Fault | None
+    def serve_soon(
+        self, headers: Sequence[tuple[bytes, bytes]], body: bytes, peer: str,
+        respond: Callable[[Answer], None],
+    ) -> None:
+        """Serve a call and hand its answer to `respond`, now or later. Never raises."""
+        call = self._read(headers, peer)
         try:
-            caller = await self._admit(call, address)
-            if isinstance(caller, Fault):
-                fault = caller
-            else:
-                fault = await self._accept(id, call, caller, address, receive)
-        except StoreUnavailable:
-            fault = UNAVAILABLE
+            verdict = self._limit_address(call) or self._decide(call, body)
         except Exception as error:
-            fault = self._journal.failed(str(id), error)
-        is_private = isinstance(caller, ApiCaller) and not caller.is_public
-        await self._answer(send, str(id), fault, cors=call.origin and not is_private)
+            verdict = self._journal.failed(str(call.id), error)
+        if isinstance(verdict, NewRequest):
+            self._parts.intake.record_soon(
+                verdict, lambda accepted: respond(self._answer(call, _fault_of(accepted)))
+            )
+        elif isinstance(verdict, Missing):
+            task = asyncio.get_running_loop().create_task(self._serve_later(call, body, respond))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        else:
+            respond(self._answer(call, verdict))
 
-    async def _admit(self, call: Call, address: str) -> Caller | Fault:
-        wait = self._parts.limit_address(limit_key(address))
-        if wait:
-            return too_many(wait)
-        authenticator = self._parts.authenticator
-        caller: Caller | Unauthorized | None = None
-        if call.token is not None:
-            caller = authenticator.recall(call.token, address)
-            if caller is None:
-                caller = await authenticator.authenticate(call.token, address)
-        if caller is None or isinstance(caller, Unauthorized):
+    async def serve(
+        self, headers: Sequence[tuple[bytes, bytes]], body: bytes | Fault, peer: str
+    ) -> Answer:
+        """Serve a call and return its answer. A body that could not be read is its fault."""
+        call = self._read(headers, peer)
+        fault = self._limit_address(call)
+        if fault is None:
+            fault = body if isinstance(body, Fault) else await self._settle(call, body)
+        return self._answer(call, fault)
+
+    async def _serve_later(
+        self, call: Call, body: bytes, respond: Callable[[Answer], None]
+    ) -> None:
+        respond(self._answer(call, await self._settle(call, body)))
+
+    async def _settle(self, call: Call, body: bytes) -> Fault | None:
+        try:
+            verdict = self._decide(call, body)
+            while isinstance(verdict, Missing):
+                await verdict.fetch()
+                verdict = self._decide(call, body)
+            if isinstance(verdict, Fault):
+                return verdict
+            return _fault_of(await self._parts.intake.record(verdict))
+        except StoreUnavailable:
+            return UNAVAILABLE
+        except Exception as error:
+            return self._journal.failed(str(call.id), error)
+
+    def _read(self, headers: Sequence[tuple[bytes, bytes]], peer: str) -> Call:
+        trusted = self._parts.settings.trusted_proxies
+        if trusted:
+            forwarded = [value.decode("latin-1") for name, value in headers
+                         if name == b"x-forwarded-for"]
+            peer = client_address(peer, ", ".join(forwarded) or None, trusted)
+        return Call(headers, self._parts.new_id(), peer)
+
+    def _limit_address(self, call: Call) -> Fault | None:
+        wait = self._parts.limit_address(limit_key(call.address))
+        return too_many(wait) if wait else None
+
+    def _decide(self, call: Call, body: bytes) -> NewRequest | Fault | Missing:
+        caller = call.caller or self._parts.authenticator.recall(call.token, call.address)
+        if caller is None:
+            return Missing(lambda: self._identify(call))
+        call.caller = caller
+        if isinstance(caller, Unauthorized):
             return UNAUTHORIZED
-        if isinstance(caller, ApiCaller):
-            if not caller.has_permission(PERMISSION):
-                return UNAUTHORIZED
-            wait = self._parts.limit_token(str(caller.token_id))
-        return too_many(wait) if wait else caller
-
-    async def _accept(
-        self, id: UUID, call: Call, caller: Caller, address: str, receive: Receive
-    ) -> Fault | None:
-        body = TOO_LARGE if call.length > LONGEST_BODY else await read_body(receive)
-        if isinstance(body, Fault):
-            return body
+        if isinstance(caller, ApiCaller) and not caller.has_permission(PERMISSION):
+            return UNAUTHORIZED
         question = read_json(body, call.content_type, self._decoder)
         if isinstance(question, Fault):
             return question
-        entity = await self._find_entity(question, caller)
-        if isinstance(entity, Fault):
+        entity = self._find_entity(question, caller)
+        if not isinstance(entity, EntityRef):
             return entity
-        request = NewRequest(
-            id=id,
-            received_at=self._parts.clock().timestamp(),
-            source="api",
-            token_id=caller.token_id if isinstance(caller, ApiCaller) else None,
-            user_id=_subject(caller, question),
-            entity_id=entity.id,
-            root_id=entity.root_id,
-            email=question.email,
-            client_address=address,
-        )
-        return None if await self._parts.intake.record(request) is RECORDED else UNAVAILABLE
+        return self._limit_token(caller) or self._compose(call, question, caller, entity)
 
-    async def _find_entity(self, question: ResetQuestion, caller: Caller) -> EntityRef | Fault:
+    async def _identify(self, call: Call) -> None:
+        call.caller = await self._parts.authenticator.authenticate(call.token, call.address)
+
+    def _find_entity(
+        self, question: ResetQuestion, caller: Caller
+    ) -> EntityRef | Fault | Missing:
         email, entry, type = question.email, question.entry, question.entryType
         if email is not None and (len(email) > LONGEST_EMAIL or not is_address(email)):
             return NO_ADDRESS
@@ -179,42 +172,66 @@ class IntakeFront:
             return NO_TYPE
         if not entry or len(entry) > LONGEST_ENTRY or has_unsafe_characters(entry):
             return NO_ENTRY
-        return await self._parts.authenticator.find_within(caller, entry, type) or NOT_YOURS
+        entity = self._parts.authenticator.recall_entity(entry)
+        if entity is None:
+            return Missing(lambda: self._fetch_entity(entry))
+        if isinstance(entity, Unauthorized) or entity.type != type:
+            return NOT_YOURS
+        return entity if caller.entity.holds(entity) else NOT_YOURS
 
-    async def _answer(self, send: Send, id: str, fault: Fault | None, *, cors: bool) -> None:
+    async def _fetch_entity(self, entry: str) -> None:
+        await self._parts.authenticator.find_entity(entry)
+
+    def _limit_token(self, caller: Caller) -> Fault | None:
+        if isinstance(caller, UserCaller):
+            return None
+        wait = self._parts.limit_token(str(caller.token_id))
+        return too_many(wait) if wait else None
+
+    def _compose(
+        self, call: Call, question: ResetQuestion, caller: Caller, entity: EntityRef
+    ) -> NewRequest:
+        token_id, user_id = None, None
+        if isinstance(caller, ApiCaller):
+            token_id = caller.token_id
+        elif question.email is None:
+            user_id = caller.user_id  # a session names its user, unless the body names somebody
+        return NewRequest(
+            id=call.id,
+            received_at=self._parts.clock().timestamp(),
+            source="api",
+            token_id=token_id,
+            user_id=user_id,
+            entity_id=entity.id,
+            root_id=entity.root_id,
+            email=question.email,
+            client_address=call.address,
+        )
+
+    def _answer(self, call: Call, fault: Fault | None) -> Answer:
+        id = str(call.id)
+        headers = [*_COMMON, (b"x-request-id", id.encode())]
+        if call.origin and not _is_private(call.caller):
+            headers += _CORS
         if fault is None:
-            status, body = 200, SUCCESS
-        else:
-            status, body = fault.status, fault.body(id if fault.status == 500 else "")
-            self._journal.refused(id, PATH, fault)
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-            (b"cache-control", b"no-store"),
-            (b"x-content-type-options", b"nosniff"),
-            (b"x-request-id", id.encode()),
-        ]
-        if fault is not None and fault.retry_after is not None:
-            headers.append((b"retry-after", str(fault.retry_after).encode()))
+            headers.append((b"content-length", b"%d" % len(SUCCESS)))
+            return Answer(200, headers, SUCCESS)
+        self._journal.refused(id, PATH, fault)
+        body = fault.body(id if fault.status == 500 else "")
+        headers.append((b"content-length", b"%d" % len(body)))
+        if fault.retry_after is not None:
+            headers.append((b"retry-after", b"%d" % fault.retry_after))
         if fault is TOO_LARGE:
             headers.append((b"connection", b"close"))
-        if cors:
-            headers.append((b"access-control-allow-origin", b"*"))
-            headers.append((b"access-control-expose-headers", b"x-request-id, retry-after"))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        return Answer(fault.status, headers, body)
 
 
-def _subject(caller: Caller, question: ResetQuestion) -> int | None:
-    """A user's session names its user, unless the body names somebody."""
-    return caller.user_id if isinstance(caller, UserCaller) and question.email is None else None
+def _is_private(caller: Caller | Unauthorized | None) -> bool:
+    return isinstance(caller, ApiCaller) and not caller.is_public
 
 
-async def read_body(receive: Receive) -> bytes | Fault:
-    """Return the body, or the fault when it grows over the limit."""
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    while message.get("more_body", False) and len(body) <= LONGEST_BODY:
-        message = await receive()
-        body += message.get("body", b"")
-    return TOO_LARGE if len(body) > LONGEST_BODY else body
+def _fault_of(accepted: Accepted) -> Fault | None:
+    if accepted is RECORDED:
+        return None
+    return INTERNAL if accepted is REFUSED else UNAVAILABLE
+

@@ -1,11 +1,19 @@
-"""uvicorn's HTTP/1.1 protocol with the bounds it lacks: size of a head and a body, time for both."""
+"""uvicorn's HTTP/1.1 protocol with what it lacks: bounds, and a short way for the one hot call.
+
+The short way leaves out the task, the ASGI messages and the scope that every other call gets;
+they cost several times what the call itself does (docs/decisions/0003-express-lane.md).
+"""
 
 import asyncio
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from authreset.web.calls import Answer
 from authreset.web.faults import bad_request
+from authreset.web.intake import IntakeCalls
+from authreset.web.reading import LONGEST_BODY as LONGEST_CALL
 
 LONGEST_HEAD = 16 * 1024
 LONGEST_BODY = 256 * 1024
@@ -15,10 +23,41 @@ REQUEST_SECONDS = 10.0
 MALFORMED = bad_request("The request is not well-formed HTTP/1.1.")
 HEAD_TOO_LARGE = bad_request(f"The request's head is larger than {LONGEST_HEAD} bytes.")
 
+HOT_URL = b"/api/User/authreset"
+
+_STATUS_LINES = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+}
+
+
+class ExpressCycle:
+    """Stands where uvicorn keeps the request under way, so that its bookkeeping goes on."""
+
+    __slots__ = (
+        "body", "disconnected", "keep_alive", "message_event", "more_body", "response_complete"
+    )
+
+    def __init__(self, keep_alive: bool) -> None:
+        self.body = bytearray()
+        self.keep_alive = keep_alive
+        self.more_body = True
+        self.disconnected = False
+        self.response_complete = False
+        self.message_event = _UNHEARD
+
+
+class _Unheard:
+    def set(self) -> None:
+        """Nobody waits for the parts of a body here."""
+
+
+_UNHEARD = _Unheard()
+
 
 class BoundedProtocol(HttpToolsProtocol):
     """Closes on clients that send too much or too slowly, so that memory stays bounded."""
 
+    intake: IntakeCalls | None = None  # set by `protocol_for`
     _head_size = 0
     _body_size = 0
     _in_head = True
@@ -57,7 +96,10 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """End the head."""
         self._in_head, self._head_size = False, 0
-        super().on_headers_complete()
+        if self.url == HOT_URL and self._may_take_express():
+            self.cycle = ExpressCycle(self.parser.should_keep_alive())  # type: ignore[assignment]  # has what is used of it
+        else:
+            super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Count a body's bytes; the application has its own, smaller bound."""
@@ -71,6 +113,40 @@ class BoundedProtocol(HttpToolsProtocol):
         """Stop the clock until the next request begins."""
         self._in_head, self._deadline = True, None
         super().on_message_complete()
+        cycle: Any = self.cycle
+        if type(cycle) is ExpressCycle and self.intake is not None:
+            peer = self.client[0] if self.client else ""
+            self.intake.serve_soon(
+                self.headers, bytes(cycle.body), peer, lambda answer: self._respond(cycle, answer)
+            )
+
+    def _may_take_express(self) -> bool:
+        """Tell whether nothing is under way here and the call is of the plain kind."""
+        under_way = self.cycle is not None and not self.cycle.response_complete
+        return (
+            self.intake is not None
+            and not under_way
+            and self.parser.get_method() == b"POST"
+            and self.parser.get_http_version() == "1.1"
+            and not self.expect_100_continue
+            and not self.parser.should_upgrade()
+            and _announced_length(self.headers) <= LONGEST_CALL
+        )
+
+    def _respond(self, cycle: ExpressCycle, answer: Answer) -> None:
+        cycle.response_complete = True
+        if cycle.disconnected or self.transport.is_closing():
+            return
+        parts = [_STATUS_LINES[answer.status]]
+        for name, value in (*self.server_state.default_headers, *answer.headers):
+            parts += (name, b": ", value, b"\r\n")
+        if not cycle.keep_alive:
+            parts.append(b"connection: close\r\n")
+        parts += (b"\r\n", answer.body)
+        self.transport.write(b"".join(parts))
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answer in the contract's error shape."""
@@ -90,3 +166,16 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.abort()
             return
         self._watch = self.loop.call_later(REQUEST_SECONDS / 2, self._check_time)
+
+
+def protocol_for(intake: IntakeCalls) -> type[BoundedProtocol]:
+    """Return the protocol with a short way to these calls."""
+    return type("ExpressProtocol", (BoundedProtocol,), {"intake": intake})
+
+
+def _announced_length(headers: list[tuple[bytes, bytes]]) -> int:
+    """Return the length of a body; one that is not announced (chunked) takes the usual way."""
+    for name, value in headers:
+        if name == b"content-length":
+            return int(value)  # the parser has seen to it that these are digits
+    return LONGEST_CALL + 1

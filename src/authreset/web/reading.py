@@ -4,6 +4,7 @@ import json
 from typing import Any, TypeVar
 
 import msgspec
+from starlette.types import Receive
 
 from authreset.web.faults import Fault, bad_request
 
@@ -59,6 +60,16 @@ def read_json(
     except ValueError:  # msgspec.DecodeError and the like
         return MALFORMED
     return value
+
+
+async def read_body(receive: Receive) -> bytes | Fault:
+    """Return the body, or the fault when it grows over the limit."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body", False) and len(body) <= LONGEST_BODY:
+        message = await receive()
+        body += message.get("body", b"")
+    return TOO_LARGE if len(body) > LONGEST_BODY else body
 
 
 def _is_json(content_type: bytes | None) -> bool:
