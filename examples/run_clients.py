@@ -134,6 +134,8 @@ def show(rows: list[Row], target: server.Target, new_password: letters.NewPasswo
     console.print(report.as_table(rows))
     for note in report.notes(rows):
         console.print(escape(note))
+    if target.root and any(row.letters == 0 for row in rows):
+        console.print(f"the server's log: {server.LOG.relative_to(server.ROOT)}")
     if target.oauth is None:
         console.print(f"OAuth not asked: {target.oauth_note}")
     if new_password:

@@ -82,7 +82,8 @@ def notes(rows: list[Row]) -> list[str]:
 
 def _note(row: Row) -> str:
     wrong = f"wrong: {', '.join(row.wrong_calls)}" if row.state == "ran" and row.wrong_calls else ""
-    return ", ".join(filter(None, (row.note, wrong)))
+    letterless = "no letter came" if row.letters == 0 else ""
+    return ", ".join(filter(None, (row.note, wrong, letterless)))
 
 
 def _cells(row: Row) -> tuple[str, ...]:

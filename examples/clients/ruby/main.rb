@@ -29,11 +29,17 @@ end
 
 # net/http raises nothing by itself; `value` turns an answer that is no success into its error.
 def read(response)
-  body = JSON.parse(response.read_body)
+  body = parse(response.read_body)
   response.value
   Answer.new(response.code.to_i, body, nil)
 rescue Net::HTTPExceptions => e
   Answer.new(e.response.code.to_i, body, e.class.name)
+end
+
+def parse(raw)
+  JSON.parse(raw)
+rescue JSON::ParserError
+  { "responseText" => raw }
 end
 
 # One line per call; `ok` says whether the answer is the one that the contract promises.
