@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from uuid import UUID
 
 from starlette.applications import Starlette
@@ -14,7 +15,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from authreset.store.database import StoreUnavailable
 from authreset.web import api, health, oauth, pages
 from authreset.web.faults import (
-    INTERNAL,
     NOT_ALLOWED_METHOD,
     NOT_FOUND,
     UNAVAILABLE,
@@ -63,9 +63,10 @@ def build_app(parts: WebParts, journal: Journal, intake: IntakeCalls) -> ASGIApp
         exception_handlers={
             HTTPException: _told(journal),
             StoreUnavailable: _told(journal),
+            Exception: _failed(journal),
         },
     )
-    return IntakeFront(intake, Frame(parts.new_id, journal, behind))
+    return IntakeFront(intake, Frame(parts.new_id, behind))
 
 
 class IntakeFront:
@@ -91,9 +92,8 @@ class IntakeFront:
 class Frame:
     """Around everything but the hot call: request id, headers, CORS, and faults of ours."""
 
-    def __init__(self, new_id: Callable[[], UUID], journal: Journal, behind: ASGIApp) -> None:
+    def __init__(self, new_id: Callable[[], UUID], behind: ASGIApp) -> None:
         self._new_id = new_id
-        self._journal = journal
         self._behind = behind
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,24 +103,17 @@ class Frame:
         id = str(self._new_id())
         path = canonical_path(scope["path"])
         scope = {**scope, "path": path, "raw_path": path.encode(), "state": {"request_id": id}}
-        started = False
 
         async def send_framed(message: Message) -> None:
-            nonlocal started
             if message["type"] == "http.response.start":
-                started = True
                 _add_headers(MutableHeaders(scope=message), scope, id)
             await send(message)
 
         if scope["method"] == "OPTIONS" and path in CORS_PATHS:
             return await Response(status_code=204)(scope, receive, send_framed)
-        try:
+        # Starlette answers a fault through `_failed` and raises it all the same, to be logged twice.
+        with suppress(Exception):
             await self._behind(scope, receive, send_framed)
-        except Exception as error:
-            fault = self._journal.failed(id, error)
-            if started:
-                raise
-            await answer(Request(scope), fault)(scope, receive, send_framed)
 
 
 def answer(request: Request, fault: Fault, headers: Mapping[str, str] = {}) -> Response:
@@ -156,11 +149,18 @@ def _told(journal: Journal) -> Callable[[Request, Exception], Awaitable[Response
     return handle
 
 
+def _failed(journal: Journal) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def handle(request: Request, error: Exception) -> Response:
+        return answer(request, journal.failed(request.scope["state"]["request_id"], error))
+
+    return handle
+
+
 def _fault_of(error: Exception) -> tuple[Fault, Mapping[str, str]]:
     if isinstance(error, StoreUnavailable):
         return UNAVAILABLE, {}
     if not isinstance(error, HTTPException):
-        return INTERNAL, {}
+        raise error
     headers = error.headers or {}
     if error.status_code == 404:
         return NOT_FOUND, headers
