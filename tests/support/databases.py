@@ -201,10 +201,10 @@ async def add_requests(
     """Append requests as the intake does; each came in a microsecond after the one before it."""
     rows = [
         {
-            "id": id, "received_at": received_at + timedelta(microseconds=n), "source": "api",
+            "id": one, "received_at": received_at + timedelta(microseconds=n), "source": "api",
             "entity_id": entity.id, "root_id": entity.root_id, "email": email, **values,
         }
-        for n, id in enumerate(ids)
+        for n, one in enumerate(ids)
     ]  # fmt: skip
     await tx.execute(insert(requests), rows)
 
@@ -248,5 +248,5 @@ def new_letter(
         entity_id=entity.id,
         recipient=EMAILS[UserStatus.ACTIVE],
         created_at=now,
-        reset_id=reset and reset.id,
+        reset_id=reset.id if reset else None,
     )

@@ -46,7 +46,7 @@ class Template(StrEnum):
     """Which letter is written."""
 
     RESET = "reset"
-    PASSWORD_CHANGED = "password_changed"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 -- a word, no password
 
 
 class ResetEnd(StrEnum):
@@ -55,6 +55,6 @@ class ResetEnd(StrEnum):
     USED = "used"
     EXPIRED = "expired"
     UNDELIVERED = "undelivered"
-    PASSWORD_CHANGED = "password_changed"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 -- a word, no password
     EMAIL_CHANGED = "email_changed"
     STATUS_CHANGED = "status_changed"

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import insert, select, update
 
 from authreset.rules.tenancy import EntityRef
 from authreset.rules.tokens import TokenKind
 from authreset.store.database import Transaction
+from authreset.store.statements import delete_some, insert_or
 from authreset.store.tables import api_tokens, entities, oauth_clients
 
 
@@ -46,7 +46,7 @@ _ROWS = (
 async def find_api_token(tx: Transaction, digest: bytes) -> ApiTokenRow | None:
     """Return the token of that digest, also when it is expired or revoked."""
     row = (await tx.execute(_ROWS.where(api_tokens.c.digest == digest))).mappings().first()
-    return row and _api_token(row)
+    return None if row is None else _api_token(row)
 
 
 async def list_api_tokens(tx: Transaction, entity_id: int) -> list[ApiTokenRow]:
@@ -70,34 +70,55 @@ async def add_api_token(
 ) -> int:
     """Store a token's digest and return its id."""
     statement = insert(api_tokens).values(
-        digest=digest, kind=kind.value, mode=mode, entity_id=entity_id, networks=list(networks),
-        created_at=now, expires_at=expires_at, client_id=client_id,
+        digest=digest,
+        kind=kind.value,
+        mode=mode,
+        entity_id=entity_id,
+        networks=list(networks),
+        created_at=now,
+        expires_at=expires_at,
+        client_id=client_id,
         permissions=None if permissions is None else list(permissions),
     )
-    return (await tx.execute(statement.returning(api_tokens.c.id))).scalar_one()
+    token_id: int = (await tx.execute(statement.returning(api_tokens.c.id))).scalar_one()
+    return token_id
 
 
 async def renew_api_token(
-    tx: Transaction, *, digest: bytes, kind: TokenKind, mode: str, entity_id: int, now: datetime,
+    tx: Transaction,
+    *,
+    digest: bytes,
+    kind: TokenKind,
+    mode: str,
+    entity_id: int,
+    now: datetime,
     expires_at: datetime,
 ) -> None:
     """Store a derived token's digest, or move its expiry when it is there already."""
-    values = {
-        "digest": digest, "kind": kind.value, "mode": mode, "entity_id": entity_id,
-        "networks": [], "created_at": now, "expires_at": expires_at,
+    values: dict[str, Any] = {
+        "digest": digest,
+        "kind": kind.value,
+        "mode": mode,
+        "entity_id": entity_id,
+        "networks": [],
+        "created_at": now,
+        "expires_at": expires_at,
     }
-    dialect: Any = postgresql if tx.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(api_tokens).values(values).on_conflict_do_update(
-        index_elements=["digest"], set_={"expires_at": expires_at, "revoked_at": None}
+    statement = (
+        insert_or(tx, api_tokens)
+        .values(values)
+        .on_conflict_do_update(
+            index_elements=["digest"], set_={"expires_at": expires_at, "revoked_at": None}
+        )
     )
     await tx.execute(statement)
 
 
-async def revoke_api_token(tx: Transaction, id: int, now: datetime) -> bool:
+async def revoke_api_token(tx: Transaction, token_id: int, now: datetime) -> bool:
     """End a token; tell whether there was one to end."""
     ended = await tx.execute(
         update(api_tokens)
-        .where(api_tokens.c.id == id, api_tokens.c.revoked_at.is_(None))
+        .where(api_tokens.c.id == token_id, api_tokens.c.revoked_at.is_(None))
         .values(revoked_at=now)
     )
     return ended.rowcount > 0
@@ -105,13 +126,8 @@ async def revoke_api_token(tx: Transaction, id: int, now: datetime) -> bool:
 
 async def sweep_access_tokens(tx: Transaction, before: datetime, limit: int) -> int:
     """Remove short-lived access tokens that ran out before that instant."""
-    old = (
-        select(api_tokens.c.id)
-        .where(api_tokens.c.client_id.is_not(None))
-        .where(or_(api_tokens.c.expires_at < before, api_tokens.c.revoked_at < before))
-        .limit(limit)
-    )
-    return (await tx.execute(delete(api_tokens).where(api_tokens.c.id.in_(old)))).rowcount
+    over = api_tokens.c.client_id.is_not(None) & (api_tokens.c.expires_at < before)
+    return await delete_some(tx, api_tokens, over, limit)
 
 
 def _api_token(row: Any) -> ApiTokenRow:

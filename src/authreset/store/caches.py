@@ -1,8 +1,8 @@
-"""A short-lived cache of rows: one query however many ask at once, and no answer older than its time."""
+"""A short-lived cache of rows: one query however many ask at once, no answer beyond its time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Generic, Hashable, TypeVar
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -59,6 +59,7 @@ class FreshCache(Generic[K, V]):
     async def _fetch(self, key: K) -> V:
         asked_at = self._monotonic()
         value = await self._load(key)
+        self._kept.pop(key, None)  # a renewed answer is the newest again
         if len(self._kept) >= self._capacity:
             self._kept.pop(next(iter(self._kept)))
         self._kept[key] = (asked_at, value)

@@ -26,7 +26,7 @@ STATEMENT_SECONDS = 30
 BUSY_SECONDS = 10
 
 
-class StoreUnavailable(Exception):
+class StoreUnavailable(Exception):  # noqa: N818 -- a state that callers answer with "try later"
     """The database cannot be reached, is read-only, full, or did not answer in time."""
 
 
@@ -129,7 +129,7 @@ def database_url(text: str, data_dir: Path) -> URL:
 
 
 def _open_sqlite(url: URL) -> AsyncEngine:
-    engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine

@@ -35,7 +35,7 @@ class EntityProfile:
 async def add_entity(
     tx: Transaction,
     *,
-    type: int,
+    type: int,  # noqa: A002 -- the contract's word
     entry: str,
     name: str,
     parent: EntityRef | None,
@@ -44,33 +44,43 @@ async def add_entity(
 ) -> EntityRef | EntryTaken:
     """Add a node below its parent, or a root without one."""
     row = {
-        "type": type, "entry": entry, "name": name, "settings": dict(settings), "created_at": now,
-        "parent_id": parent and parent.id, "root_id": parent.root_id if parent else 0, "path": "/",
+        "type": type,
+        "entry": entry,
+        "name": name,
+        "settings": dict(settings),
+        "created_at": now,
+        "parent_id": parent and parent.id,
+        "root_id": parent.root_id if parent else 0,
+        "path": "/",
     }
     if await find_entity(tx, entry) is not None:
         return EntryTaken()
     try:
-        added = await tx.execute(insert(entities).values(row).returning(entities.c.id))
+        async with tx.begin_nested():
+            added = await tx.execute(insert(entities).values(row).returning(entities.c.id))
     except IntegrityError:
+        if await find_entity(tx, entry) is None:
+            raise
         return EntryTaken()
-    id = added.scalar_one()
-    root_id = parent.root_id if parent else id
-    path = f"{parent.path if parent else '/'}{id}/"
-    await tx.execute(
-        update(entities).where(entities.c.id == id).values(root_id=root_id, path=path)
-    )
-    return EntityRef(id, type, entry, root_id, path)
+    own_id = added.scalar_one()
+    root_id = parent.root_id if parent else own_id
+    path = f"{parent.path if parent else '/'}{own_id}/"
+    placed = update(entities).where(entities.c.id == own_id)
+    await tx.execute(placed.values(root_id=root_id, path=path))
+    return EntityRef(own_id, type, entry, root_id, path)
 
 
-async def change_settings(tx: Transaction, id: int, settings: Mapping[str, Any]) -> None:
+async def change_settings(tx: Transaction, entity_id: int, settings: Mapping[str, Any]) -> None:
     """Replace a node's own settings."""
-    await tx.execute(update(entities).where(entities.c.id == id).values(settings=dict(settings)))
+    await tx.execute(
+        update(entities).where(entities.c.id == entity_id).values(settings=dict(settings))
+    )
 
 
 async def find_entity(tx: Transaction, entry: str) -> EntityRef | None:
     """Return the node of that entry name."""
     row = (await tx.execute(_REFS.where(entities.c.entry == entry))).mappings().first()
-    return row and entity_ref(row)
+    return None if row is None else entity_ref(row)
 
 
 async def list_entities(tx: Transaction) -> list[tuple[EntityRef, str]]:
@@ -82,15 +92,15 @@ async def list_entities(tx: Transaction) -> list[tuple[EntityRef, str]]:
 async def load_profiles(tx: Transaction, ids: Iterable[int]) -> dict[int, EntityProfile]:
     """Return nodes by id with the settings that they have or inherit, in two queries."""
     wanted = {row["id"]: row for row in await _load(tx, set(ids))}
-    above = {id for row in wanted.values() for id in path_ids(row["path"])} - wanted.keys()
+    above = {step for row in wanted.values() for step in path_ids(row["path"])} - wanted.keys()
     known = wanted | {row["id"]: row for row in await _load(tx, above)}
     return {
-        id: EntityProfile(
+        own_id: EntityProfile(
             entity_ref(row),
             row["name"],
             inherit_settings(known[step]["settings"] for step in path_ids(row["path"])),
         )
-        for id, row in wanted.items()
+        for own_id, row in wanted.items()
     }
 
 

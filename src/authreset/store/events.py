@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import insert, select
 
 from authreset.store.database import Transaction
+from authreset.store.statements import delete_some
 from authreset.store.tables import events
 
 
@@ -34,16 +35,15 @@ async def add_events(tx: Transaction, added: Sequence[Event]) -> None:
 async def list_user_events(tx: Transaction, user_id: int, limit: int = 200) -> list[Event]:
     """Return a user's latest events, the oldest of them first."""
     query = select(events).where(events.c.user_id == user_id)
-    found = await tx.execute(query.order_by(events.c.at.desc()).limit(limit))
-    return [
-        Event(**{name: row[name] for name in Event.__slots__}) for row in found.mappings()
-    ][::-1]
+    found = await tx.execute(query.order_by(events.c.at.desc(), events.c.id.desc()).limit(limit))
+    return [Event(**{name: row[name] for name in Event.__slots__}) for row in found.mappings()][
+        ::-1
+    ]
 
 
 async def sweep_events(tx: Transaction, before: datetime, limit: int) -> int:
     """Remove events from before that instant."""
-    old = select(events.c.id).where(events.c.at < before).limit(limit)
-    return (await tx.execute(delete(events).where(events.c.id.in_(old)))).rowcount
+    return await delete_some(tx, events, events.c.at < before, limit)
 
 
 def _row(one: Event) -> dict[str, Any]:

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import bindparam, func, insert, literal, select, update
 
 from authreset.rules.outcomes import WAITING_STATES, LetterState, Template
 from authreset.store.database import Transaction
+from authreset.store.statements import delete_some
 from authreset.store.tables import Instant, letters
-from authreset.store.turns import waiting_roots
+from authreset.store.turns import Queue, find_earliest, share_out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,19 +54,31 @@ class Attempt:
 
 
 _WAITING = letters.c.finished_at.is_(None)
+_QUEUE = Queue(letters, _WAITING, letters.c.due_at)
 
 
 async def add_letters(tx: Transaction, added: Sequence[NewLetter]) -> None:
     """Store letters; each is due at once."""
     if added:
-        await tx.execute(insert(letters), [
-            {"id": one.id, "template": one.template.value, "user_id": one.user_id,
-             "root_id": one.root_id, "entity_id": one.entity_id, "reset_id": one.reset_id,
-             "recipient": one.recipient, "client_address": one.client_address,
-             "created_at": one.created_at, "state": LetterState.QUEUED.value,
-             "due_at": one.created_at}
-            for one in added
-        ])
+        await tx.execute(
+            insert(letters),
+            [
+                {
+                    "id": one.id,
+                    "template": one.template.value,
+                    "user_id": one.user_id,
+                    "root_id": one.root_id,
+                    "entity_id": one.entity_id,
+                    "reset_id": one.reset_id,
+                    "recipient": one.recipient,
+                    "client_address": one.client_address,
+                    "created_at": one.created_at,
+                    "state": LetterState.QUEUED.value,
+                    "due_at": one.created_at,
+                }
+                for one in added
+            ],
+        )
 
 
 async def lease_due(
@@ -76,26 +89,26 @@ async def lease_due(
     A letter whose lease ran out is due again; its fence moves on, so that whoever held it before
     can no longer record anything.
     """
-    roots = await waiting_roots(tx, letters, _WAITING)
+    due = letters.c.due_at <= now
+    shares = await share_out(tx, _QUEUE, due, limit=limit, now=now)
     leased: list[LeasedLetter] = []
-    for root_id in roots:
-        share = max(limit // len(roots), 1)
-        due = (
+    for root_id, share in shares.items():
+        # A CTE, since PostgreSQL may run a subquery of an IN again and then lock others as well.
+        chosen = (
             select(letters.c.id)
-            .where(_WAITING, letters.c.root_id == root_id, letters.c.due_at <= now)
+            .where(_WAITING, due, letters.c.root_id == root_id)
             .order_by(letters.c.due_at)
             .limit(share)
             .with_for_update(skip_locked=True)
+            .cte("chosen")
         )
         statement = (
             update(letters)
-            .where(letters.c.id.in_(due))
+            .where(letters.c.id.in_(select(chosen)))
             .values(state=LetterState.SENDING.value, lease=letters.c.lease + 1, due_at=now + lease)
             .returning(letters)
         )
         leased += [_leased(row) for row in (await tx.execute(statement)).mappings()]
-        if len(leased) >= limit:
-            break
     return leased
 
 
@@ -109,9 +122,13 @@ async def record_attempts(tx: Transaction, attempts: Sequence[Attempt]) -> set[U
             .where(letters.c.id == one.letter.id, letters.c.lease == one.letter.lease)
             .where(letters.c.state == LetterState.SENDING.value)
             .values(
-                state=one.state.value, due_at=one.due_at, smtp_code=one.smtp_code,
-                smtp_text=one.smtp_text[:250], queue_id=one.queue_id and one.queue_id[:200],
-                finished_at=one.at if finished else None, attempts=letters.c.attempts + 1,
+                state=one.state.value,
+                due_at=one.due_at,
+                smtp_code=one.smtp_code,
+                smtp_text=one.smtp_text[:250],
+                queue_id=one.queue_id and one.queue_id[:200],
+                finished_at=one.at if finished else None,
+                attempts=letters.c.attempts + 1,
                 first_attempt_at=func.coalesce(
                     letters.c.first_attempt_at, literal(one.at, Instant())
                 ),
@@ -132,11 +149,17 @@ async def release(tx: Transaction, held: Sequence[LeasedLetter], now: datetime) 
         .where(letters.c.state == LetterState.SENDING.value)
         .values(state=bindparam("b_state"), due_at=now)
     )
-    await tx.execute(statement, [
-        {"b_id": one.id, "b_lease": one.lease,
-         "b_state": (LetterState.DEFERRED if one.attempts else LetterState.QUEUED).value}
-        for one in held
-    ])
+    await tx.execute(
+        statement,
+        [
+            {
+                "b_id": one.id,
+                "b_lease": one.lease,
+                "b_state": (LetterState.DEFERRED if one.attempts else LetterState.QUEUED).value,
+            }
+            for one in held
+        ],
+    )
 
 
 async def hasten_unreachable(tx: Transaction, now: datetime) -> int:
@@ -150,9 +173,9 @@ async def hasten_unreachable(tx: Transaction, now: datetime) -> int:
     return (await tx.execute(statement)).rowcount
 
 
-async def change_reset(tx: Transaction, id: UUID, reset_id: UUID) -> None:
+async def change_reset(tx: Transaction, letter_id: UUID, reset_id: UUID) -> None:
     """Let a letter carry the link of another reset."""
-    await tx.execute(update(letters).where(letters.c.id == id).values(reset_id=reset_id))
+    await tx.execute(update(letters).where(letters.c.id == letter_id).values(reset_id=reset_id))
 
 
 async def find_waiting_letters(tx: Transaction, reset_ids: Iterable[UUID]) -> dict[UUID, UUID]:
@@ -160,24 +183,26 @@ async def find_waiting_letters(tx: Transaction, reset_ids: Iterable[UUID]) -> di
     query = select(letters.c.reset_id, letters.c.id).where(
         letters.c.reset_id.in_(list(reset_ids)), _WAITING
     )
-    return {reset_id: id for reset_id, id in await tx.execute(query)}
+    return dict((await tx.execute(query)).tuples())
 
 
 async def next_due_at(tx: Transaction) -> datetime | None:
     """Return when the next letter is due."""
-    return (await tx.execute(select(func.min(letters.c.due_at)).where(_WAITING))).scalar()
+    return await find_earliest(tx, _QUEUE)
 
 
 async def count_by_state(tx: Transaction) -> dict[str, int]:
     """Return how many unfinished letters stand in each state."""
     query = select(letters.c.state, func.count()).where(_WAITING).group_by(letters.c.state)
-    found = {state: count for state, count in await tx.execute(query)}
+    found: dict[str, int] = dict((await tx.execute(query)).tuples())
     return {state.value: found.get(state.value, 0) for state in WAITING_STATES}
 
 
 async def oldest_waiting_at(tx: Transaction) -> datetime | None:
     """Return when the oldest unfinished letter was made."""
-    return (await tx.execute(select(func.min(letters.c.created_at)).where(_WAITING))).scalar()
+    found = await tx.execute(select(func.min(letters.c.created_at)).where(_WAITING))
+    oldest: datetime | None = found.scalar()
+    return oldest
 
 
 async def list_letters(tx: Transaction, *, limit: int = 100) -> list[dict[str, Any]]:
@@ -200,15 +225,22 @@ async def list_user_letters(tx: Transaction, user_id: int) -> list[dict[str, Any
 
 async def sweep_letters(tx: Transaction, before: datetime, limit: int) -> int:
     """Remove letters that were finished before that instant."""
-    old = select(letters.c.id).where(letters.c.finished_at < before).limit(limit)
-    return (await tx.execute(delete(letters).where(letters.c.id.in_(old)))).rowcount
+    return await delete_some(tx, letters, letters.c.finished_at < before, limit)
 
 
 def _leased(row: Any) -> LeasedLetter:
     return LeasedLetter(
-        id=row["id"], template=Template(row["template"]), user_id=row["user_id"],
-        root_id=row["root_id"], entity_id=row["entity_id"], recipient=row["recipient"],
-        created_at=row["created_at"], reset_id=row["reset_id"],
-        client_address=row["client_address"], lease=row["lease"], lease_ends_at=row["due_at"],
-        attempts=row["attempts"], first_attempt_at=row["first_attempt_at"],
+        id=row["id"],
+        template=Template(row["template"]),
+        user_id=row["user_id"],
+        root_id=row["root_id"],
+        entity_id=row["entity_id"],
+        recipient=row["recipient"],
+        created_at=row["created_at"],
+        reset_id=row["reset_id"],
+        client_address=row["client_address"],
+        lease=row["lease"],
+        lease_ends_at=row["due_at"],
+        attempts=row["attempts"],
+        first_attempt_at=row["first_attempt_at"],
     )

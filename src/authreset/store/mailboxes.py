@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import bindparam, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import bindparam, select, update
 
 from authreset.store.database import Transaction
+from authreset.store.statements import delete_some, insert_or
 from authreset.store.tables import mailboxes
 
 
@@ -18,20 +17,17 @@ async def lock_mailboxes(
     wanted = sorted(set(digests))
     if not wanted:
         return {}
-    dialect: Any = postgresql if tx.dialect.name == "postgresql" else sqlite
-    # Every row is made first, so that two workers meet at it; sorted, so that neither waits in a ring.
-    await tx.execute(
-        dialect.insert(mailboxes).on_conflict_do_nothing(index_elements=["digest"]),
-        [{"digest": digest, "hits": [], "updated_at": now} for digest in wanted],
+    # Made or touched, so that two workers meet at the row; sorted, so that they wait in no ring.
+    touch = insert_or(tx, mailboxes).on_conflict_do_update(
+        index_elements=["digest"], set_={"updated_at": now}
     )
+    await tx.execute(touch, [{"digest": one, "hits": [], "updated_at": now} for one in wanted])
     query = select(mailboxes.c.digest, mailboxes.c.hits).where(mailboxes.c.digest.in_(wanted))
-    found = await tx.execute(query.order_by(mailboxes.c.digest).with_for_update())
+    found = await tx.execute(query)
     return {digest: list(hits) for digest, hits in found}
 
 
-async def save_hits(
-    tx: Transaction, hits: Mapping[bytes, list[float]], now: datetime
-) -> None:
+async def save_hits(tx: Transaction, hits: Mapping[bytes, list[float]], now: datetime) -> None:
     """Store the hits of held mailboxes."""
     if not hits:
         return
@@ -45,5 +41,4 @@ async def save_hits(
 
 async def sweep_mailboxes(tx: Transaction, before: datetime, limit: int) -> int:
     """Forget mailboxes that nobody asked about since that instant."""
-    old = select(mailboxes.c.digest).where(mailboxes.c.updated_at < before).limit(limit)
-    return (await tx.execute(delete(mailboxes).where(mailboxes.c.digest.in_(old)))).rowcount
+    return await delete_some(tx, mailboxes, mailboxes.c.updated_at < before, limit)

@@ -1,4 +1,4 @@
-"""How PostgreSQL is reached: its connection string, its pool, PgBouncer. No statement lives here."""
+"""How PostgreSQL is reached: the connection string, the pool, PgBouncer. No statement is here."""
 
 from typing import Any
 
@@ -33,6 +33,7 @@ def open_postgres(
         max_overflow=4,
         pool_timeout=connect_seconds,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args=_pooled(url, asked) if is_pooled(url) else _direct(url, asked),
     )
     event.listen(engine.sync_engine, "handle_error", _leave_standby)

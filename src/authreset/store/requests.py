@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, func, or_, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 
 from authreset.rules.outcomes import RequestOutcome
 from authreset.store.database import Transaction
+from authreset.store.statements import delete_some
 from authreset.store.tables import entities, requests
-from authreset.store.turns import waiting_roots
+from authreset.store.turns import Queue, share_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,10 @@ class Settlement:
     letter_id: UUID | None = None
 
 
+_WAITING = requests.c.outcome.is_(None)
+_QUEUE = Queue(requests, _WAITING, requests.c.received_at)
+
+
 async def claim_waiting(tx: Transaction, now: datetime, limit: int) -> list[WaitingRequest]:
     """Hold the next requests until this transaction ends; nobody else gets them meanwhile.
 
@@ -47,24 +52,18 @@ async def claim_waiting(tx: Transaction, now: datetime, limit: int) -> list[Wait
     root organisation has the same share of a batch, so that one's flood does not delay another.
     """
     due = or_(requests.c.due_at.is_(None), requests.c.due_at <= now)
-    waiting = requests.c.outcome.is_(None)
-    roots = await waiting_roots(tx, requests, waiting)
-    if not roots:
-        return []
-    share = max(limit // len(roots), 1)
+    shares = await share_out(tx, _QUEUE, due, limit=limit, now=now)
     claimed: list[WaitingRequest] = []
-    for root_id in roots:
+    for root_id, share in shares.items():
         query = (
             select(requests, entities.c.path)
             .join(entities, entities.c.id == requests.c.entity_id)
-            .where(waiting, due, requests.c.root_id == root_id)
+            .where(_WAITING, due, requests.c.root_id == root_id)
             .order_by(requests.c.received_at)
             .limit(share)
             .with_for_update(of=requests, skip_locked=True)
         )
         claimed += [_waiting(row) for row in (await tx.execute(query)).mappings()]
-        if len(claimed) >= limit:
-            break
     return claimed
 
 
@@ -75,46 +74,57 @@ async def settle(tx: Transaction, settlements: Sequence[Settlement], now: dateti
     statement = (
         update(requests)
         .where(requests.c.id == bindparam("b_id"))
-        .values(outcome=bindparam("b_outcome"), reason=bindparam("b_reason"),
-                mailbox_digest=bindparam("b_digest"), letter_id=bindparam("b_letter"),
-                settled_at=bindparam("b_now"))
+        .values(
+            outcome=bindparam("b_outcome"),
+            reason=bindparam("b_reason"),
+            mailbox_digest=bindparam("b_digest"),
+            letter_id=bindparam("b_letter"),
+            settled_at=bindparam("b_now"),
+        )
     )
-    await tx.execute(statement, [
-        {"b_id": one.request_id, "b_outcome": one.outcome.value, "b_reason": one.reason,
-         "b_digest": one.mailbox_digest, "b_letter": one.letter_id, "b_now": now}
-        for one in settlements
-    ])
+    await tx.execute(
+        statement,
+        [
+            {
+                "b_id": one.request_id,
+                "b_outcome": one.outcome.value,
+                "b_reason": one.reason,
+                "b_digest": one.mailbox_digest,
+                "b_letter": one.letter_id,
+                "b_now": now,
+            }
+            for one in settlements
+        ],
+    )
 
 
 async def put_off(tx: Transaction, ids: Iterable[UUID], reason: str, due_at: datetime) -> None:
     """Leave requests for later, because dealing with them failed."""
     await tx.execute(
         update(requests)
-        .where(requests.c.id.in_(list(ids)), requests.c.outcome.is_(None))
+        .where(requests.c.id.in_(list(ids)), _WAITING)
         .values(attempts=requests.c.attempts + 1, due_at=due_at, reason=reason[:200])
     )
 
 
 async def count_waiting(tx: Transaction) -> tuple[int, datetime | None]:
     """Return how many requests wait, and when the oldest of them came in."""
-    query = select(func.count(), func.min(requests.c.received_at)).where(
-        requests.c.outcome.is_(None)
-    )
+    query = select(func.count(), func.min(requests.c.received_at)).where(_WAITING)
     count, oldest = (await tx.execute(query)).one()
     return count, oldest
 
 
-async def find_request(tx: Transaction, id: UUID) -> dict[str, Any] | None:
+async def find_request(tx: Transaction, request_id: UUID) -> dict[str, Any] | None:
     """Return everything that is kept of a request."""
-    row = (await tx.execute(_traced().where(requests.c.id == id))).mappings().first()
-    return row and dict(row)
+    row = (await tx.execute(_traced().where(requests.c.id == request_id))).mappings().first()
+    return None if row is None else dict(row)
 
 
 async def list_requests_for_mailbox(
     tx: Transaction, digests: Sequence[bytes], email: str, limit: int = 50
 ) -> list[dict[str, Any]]:
     """Return the latest requests about a mailbox, the newest first, also unsettled ones."""
-    unsettled = requests.c.outcome.is_(None) & (func.lower(requests.c.email) == email.lower())
+    unsettled = _WAITING & (func.lower(requests.c.email) == email.lower())
     query = _traced().where(or_(requests.c.mailbox_digest.in_(digests), unsettled))
     found = await tx.execute(query.order_by(requests.c.received_at.desc()).limit(limit))
     return [dict(row) for row in found.mappings()]
@@ -122,8 +132,7 @@ async def list_requests_for_mailbox(
 
 async def sweep_requests(tx: Transaction, before: datetime, limit: int) -> int:
     """Remove requests that were settled before that instant."""
-    old = select(requests.c.id).where(requests.c.settled_at < before).limit(limit)
-    return (await tx.execute(delete(requests).where(requests.c.id.in_(old)))).rowcount
+    return await delete_some(tx, requests, requests.c.settled_at < before, limit)
 
 
 def _traced() -> Any:
@@ -134,6 +143,13 @@ def _traced() -> Any:
 
 def _waiting(row: Any) -> WaitingRequest:
     return WaitingRequest(
-        row["id"], row["received_at"], row["user_id"], row["entity_id"], row["path"],
-        row["root_id"], row["email"], row["client_address"], row["attempts"],
+        row["id"],
+        row["received_at"],
+        row["user_id"],
+        row["entity_id"],
+        row["path"],
+        row["root_id"],
+        row["email"],
+        row["client_address"],
+        row["attempts"],
     )

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, insert, or_, select, update
+from sqlalchemy import bindparam, exists, insert, or_, select, update
 
 from authreset.rules.outcomes import ResetEnd
 from authreset.store.database import Transaction
-from authreset.store.tables import resets
+from authreset.store.statements import delete_some
+from authreset.store.tables import letters, resets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ async def find_reset_by_digest(tx: Transaction, digest: bytes) -> Reset | None:
     """Return the reset whose token has that digest."""
     query = select(resets).where(resets.c.token_digest == digest)
     row = (await tx.execute(query)).mappings().first()
-    return row and _reset(row)
+    return None if row is None else _reset(row)
 
 
 async def find_resets(tx: Transaction, ids: Iterable[UUID]) -> dict[UUID, Reset]:
@@ -77,7 +78,7 @@ async def claim_reset(tx: Transaction, digest: bytes, now: datetime) -> Reset | 
         .returning(resets)
     )
     row = (await tx.execute(statement)).mappings().first()
-    return row and _reset(row)
+    return None if row is None else _reset(row)
 
 
 async def end_resets(
@@ -92,9 +93,7 @@ async def end_resets(
     return (await tx.execute(statement)).rowcount
 
 
-async def start_lifetimes(
-    tx: Transaction, accepted: Sequence[tuple[Reset, datetime]]
-) -> None:
+async def start_lifetimes(tx: Transaction, accepted: Sequence[tuple[Reset, datetime]]) -> None:
     """Let a lifetime start, or start anew, because the mail server accepted a letter."""
     if not accepted:
         return
@@ -103,17 +102,25 @@ async def start_lifetimes(
         .where(resets.c.id == bindparam("b_id"), resets.c.ended_at.is_(None))
         .values(expires_at=bindparam("b_expires"))
     )
-    await tx.execute(statement, [
-        {"b_id": reset.id,
-         "b_expires": min(at + timedelta(seconds=reset.lifetime_seconds), reset.deadline_at)}
-        for reset, at in accepted
-    ])
+    await tx.execute(
+        statement,
+        [
+            {
+                "b_id": reset.id,
+                "b_expires": min(at + timedelta(seconds=reset.lifetime_seconds), reset.deadline_at),
+            }
+            for reset, at in accepted
+        ],
+    )
 
 
 async def sweep_resets(tx: Transaction, before: datetime, limit: int) -> int:
-    """Remove resets that were over before that instant, with their letters."""
-    old = select(resets.c.id).where(resets.c.deadline_at < before).limit(limit)
-    return (await tx.execute(delete(resets).where(resets.c.id.in_(old)))).rowcount
+    """Remove resets that were over before that instant, with their letters.
+
+    One whose letter still waits to be sent stays, however long the mail server has been away.
+    """
+    waits = exists().where(letters.c.reset_id == resets.c.id, letters.c.finished_at.is_(None))
+    return await delete_some(tx, resets, (resets.c.deadline_at < before) & ~waits, limit)
 
 
 def _reset(row: Any) -> Reset:

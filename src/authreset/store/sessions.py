@@ -9,6 +9,7 @@ from authreset.rules.lockout import UserStatus
 from authreset.rules.tenancy import EntityRef
 from authreset.store.database import Transaction
 from authreset.store.entities import entity_ref
+from authreset.store.statements import delete_some
 from authreset.store.tables import entities, sessions, users
 
 
@@ -25,31 +26,54 @@ class Session:
 
 
 async def add_session(
-    tx: Transaction, *, digest: bytes, user_id: int, entity_id: int, created_at: datetime,
+    tx: Transaction,
+    *,
+    digest: bytes,
+    user_id: int,
+    entity_id: int,
+    created_at: datetime,
     expires_at: datetime,
 ) -> None:
     """Store a session's digest."""
-    await tx.execute(insert(sessions).values(
-        digest=digest, user_id=user_id, entity_id=entity_id, created_at=created_at,
-        expires_at=expires_at,
-    ))
+    await tx.execute(
+        insert(sessions).values(
+            digest=digest,
+            user_id=user_id,
+            entity_id=entity_id,
+            created_at=created_at,
+            expires_at=expires_at,
+        )
+    )
 
 
 async def find_session(tx: Transaction, digest: bytes) -> Session | None:
     """Return the session of that digest, also when its time is over."""
     query = (
         select(
-            sessions.c.user_id, sessions.c.created_at, sessions.c.expires_at, users.c.status,
-            entities.c.id, entities.c.type, entities.c.entry, entities.c.root_id, entities.c.path,
+            sessions.c.user_id,
+            sessions.c.created_at,
+            sessions.c.expires_at,
+            users.c.status,
+            entities.c.id,
+            entities.c.type,
+            entities.c.entry,
+            entities.c.root_id,
+            entities.c.path,
         )
         .join(users, users.c.id == sessions.c.user_id)
         .join(entities, entities.c.id == sessions.c.entity_id)
         .where(sessions.c.digest == digest)
     )
     row = (await tx.execute(query)).mappings().first()
-    return row and Session(
-        digest, row["user_id"], UserStatus(row["status"]), entity_ref(row),
-        row["created_at"], row["expires_at"],
+    if row is None:
+        return None
+    return Session(
+        digest,
+        row["user_id"],
+        UserStatus(row["status"]),
+        entity_ref(row),
+        row["created_at"],
+        row["expires_at"],
     )
 
 
@@ -66,5 +90,4 @@ async def delete_user_sessions(tx: Transaction, user_id: int) -> int:
 
 async def sweep_sessions(tx: Transaction, before: datetime, limit: int) -> int:
     """Remove sessions whose time was over before that instant."""
-    old = select(sessions.c.digest).where(sessions.c.expires_at < before).limit(limit)
-    return (await tx.execute(delete(sessions).where(sessions.c.digest.in_(old)))).rowcount
+    return await delete_some(tx, sessions, sessions.c.expires_at < before, limit)

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, tuple_, update
+from sqlalchemy import Select, delete, func, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from authreset.rules.lockout import UserStatus
 from authreset.store.database import Transaction
+from authreset.store.statements import insert_or
 from authreset.store.tables import entities, password_history, roles, users
 
 FIRST_USER_ID = 1_000_000
@@ -37,33 +38,47 @@ class EmailTaken:
 
 
 async def add_user(
-    tx: Transaction, *, root_id: int, email: str, email_key: str, name: str,
-    status: UserStatus = UserStatus.ACTIVE, password_hash: str | None = None, now: datetime,
+    tx: Transaction,
+    *,
+    root_id: int,
+    email: str,
+    email_key: str,
+    name: str,
+    status: UserStatus = UserStatus.ACTIVE,
+    password_hash: str | None = None,
+    now: datetime,
 ) -> int | EmailTaken:
     """Add a user and return the id."""
     row: dict[str, Any] = {
-        "root_id": root_id, "email": email, "email_key": email_key, "name": name,
-        "status": int(status), "password_hash": password_hash, "created_at": now,
+        "root_id": root_id,
+        "email": email,
+        "email_key": email_key,
+        "name": name,
+        "status": int(status),
+        "password_hash": password_hash,
+        "created_at": now,
         "password_changed_at": now if password_hash else None,
     }
     if tx.dialect.name == "sqlite":
-        row["id"] = select(func.coalesce(func.max(users.c.id), FIRST_USER_ID - 1) + 1)
+        highest = select(func.coalesce(func.max(users.c.id), FIRST_USER_ID - 1))
+        row["id"] = highest.scalar_subquery() + 1
     if (root_id, email_key) in await find_users_by_email(tx, [(root_id, email_key)]):
         return EmailTaken()
     try:
         async with tx.begin_nested():
-            return (await tx.execute(insert(users).values(row).returning(users.c.id))).scalar_one()
+            added = await tx.execute(insert(users).values(row).returning(users.c.id))
     except IntegrityError:
+        if (root_id, email_key) not in await find_users_by_email(tx, [(root_id, email_key)]):
+            raise
         return EmailTaken()
+    user_id: int = added.scalar_one()
+    return user_id
 
 
 async def add_role(tx: Transaction, user_id: int, entity_id: int, label: str) -> None:
     """Give a user a role at a node; it holds for all below it. Giving it twice changes nothing."""
-    held = select(roles.c.user_id).where(
-        roles.c.user_id == user_id, roles.c.entity_id == entity_id
-    )
-    if (await tx.execute(held)).first() is None:
-        await tx.execute(insert(roles).values(user_id=user_id, entity_id=entity_id, label=label))
+    row = {"user_id": user_id, "entity_id": entity_id, "label": label}
+    await tx.execute(insert_or(tx, roles).values(row).on_conflict_do_nothing())
 
 
 async def find_users_by_email(
@@ -113,54 +128,67 @@ async def load_role_paths(tx: Transaction, ids: Sequence[int]) -> dict[int, list
         .join(entities, entities.c.id == roles.c.entity_id)
         .where(roles.c.user_id.in_(ids))
     )
-    paths: dict[int, list[str]] = {id: [] for id in ids}
+    paths: dict[int, list[str]] = {one: [] for one in ids}
     for user_id, path in await tx.execute(query):
         paths[user_id].append(path)
     return paths
 
 
-async def set_password(tx: Transaction, user: User, password_hash: str, now: datetime,
-                       remembered: int) -> None:
+async def set_password(
+    tx: Transaction, user: User, password_hash: str, now: datetime, remembered: int
+) -> None:
     """Store a new hash, remember the old one, and forget failed logins; a lock ends."""
-    if user.password_hash is not None and remembered > 1:
-        await tx.execute(insert(password_history).values(
-            user_id=user.id, password_hash=user.password_hash, replaced_at=now
-        ))
-        kept = (
-            select(password_history.c.id)
-            .where(password_history.c.user_id == user.id)
-            .order_by(password_history.c.id.desc())
-            .limit(remembered - 1)
-        )
-        await tx.execute(delete(password_history).where(
-            password_history.c.user_id == user.id, password_history.c.id.not_in(kept)
-        ))
+    if user.password_hash is not None:
+        replaced = {"user_id": user.id, "password_hash": user.password_hash, "replaced_at": now}
+        await tx.execute(insert(password_history).values(replaced))
+    kept = _remembered(user, remembered).with_only_columns(password_history.c.id)
+    forgotten = password_history.c.id.not_in(kept)
+    await tx.execute(
+        delete(password_history).where(password_history.c.user_id == user.id, forgotten)
+    )
     status = UserStatus.ACTIVE if user.status == UserStatus.LOCKED else user.status
-    await change_user(tx, user.id, password_hash=password_hash, password_changed_at=now,
-                      failed_logins=0, locked_until=None, status=int(status))
+    await change_user(
+        tx,
+        user.id,
+        password_hash=password_hash,
+        password_changed_at=now,
+        failed_logins=0,
+        locked_until=None,
+        status=int(status),
+    )
 
 
-async def change_user(tx: Transaction, id: int, **values: Any) -> None:
+async def change_user(tx: Transaction, user_id: int, **values: Any) -> None:
     """Change columns of a user."""
-    await tx.execute(update(users).where(users.c.id == id).values(values))
+    await tx.execute(update(users).where(users.c.id == user_id).values(values))
 
 
 async def list_remembered_hashes(tx: Transaction, user: User, remembered: int) -> list[str]:
     """Return the hashes a new password must not match: the present one and those before it."""
-    query = (
+    before = (await tx.execute(_remembered(user, remembered))).scalars()
+    return ([user.password_hash] if user.password_hash else []) + list(before)
+
+
+def _remembered(user: User, remembered: int) -> Select[str]:
+    """Choose the old hashes that count, where the present one is the first of so many."""
+    return (
         select(password_history.c.password_hash)
         .where(password_history.c.user_id == user.id)
         .order_by(password_history.c.id.desc())
         .limit(max(remembered - 1, 0))
     )
-    before = [hash for (hash,) in await tx.execute(query)]
-    return ([user.password_hash] if user.password_hash else []) + before
 
 
 def _user(row: Any) -> User:
     return User(
-        id=row["id"], root_id=row["root_id"], email=row["email"], name=row["name"],
-        status=UserStatus(row["status"]), locked_until=row["locked_until"],
-        failed_logins=row["failed_logins"], password_hash=row["password_hash"],
-        language=row["language"], last_access_at=row["last_access_at"],
+        id=row["id"],
+        root_id=row["root_id"],
+        email=row["email"],
+        name=row["name"],
+        status=UserStatus(row["status"]),
+        locked_until=row["locked_until"],
+        failed_logins=row["failed_logins"],
+        password_hash=row["password_hash"],
+        language=row["language"],
+        last_access_at=row["last_access_at"],
     )

@@ -1,13 +1,12 @@
 """Signs of life of the workers, for `doctor` and the metrics."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from authreset.store.database import Transaction
+from authreset.store.statements import delete_some, insert_or
 from authreset.store.tables import workers
 
 
@@ -23,9 +22,8 @@ class WorkerSign:
 
 async def sign_worker(tx: Transaction, sign: WorkerSign) -> None:
     """Write or renew a worker's sign."""
-    dialect: Any = postgresql if tx.dialect.name == "postgresql" else sqlite
-    values = {name: getattr(sign, name) for name in WorkerSign.__slots__}
-    statement = dialect.insert(workers).values(values)
+    values = asdict(sign)
+    statement = insert_or(tx, workers).values(values)
     await tx.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
 
 
@@ -42,5 +40,4 @@ async def forget_worker(tx: Transaction, name: str) -> None:
 
 async def sweep_workers(tx: Transaction, before: datetime, limit: int) -> int:
     """Remove signs of workers not seen since that instant."""
-    old = select(workers.c.name).where(workers.c.seen_at < before).limit(limit)
-    return (await tx.execute(delete(workers).where(workers.c.name.in_(old)))).rowcount
+    return await delete_some(tx, workers, workers.c.seen_at < before, limit)

@@ -1,0 +1,139 @@
+"""Whose turn it is: fair shares as a table, and how they are found without a scan."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import event, text
+
+from authreset.store.database import Database, Transaction
+from authreset.store.letters import add_letters, lease_due, next_due_at
+from authreset.store.requests import claim_waiting
+from authreset.store.turns import fair_shares
+from tests.support.databases import (
+    START,
+    SeededBytes,
+    Tree,
+    add_node,
+    add_requests,
+    new_letter,
+)
+
+
+@pytest.mark.parametrize(
+    ("available", "limit", "shares"),
+    [
+        ({}, 10, {}),
+        ({1: 3}, 10, {1: 3}),
+        ({1: 30}, 10, {1: 10}),
+        ({1: 30, 2: 30}, 10, {1: 5, 2: 5}),
+        ({1: 30, 2: 1}, 10, {1: 9, 2: 1}),  # what one leaves, the other gets
+        ({1: 30, 2: 2, 3: 30}, 10, {1: 4, 2: 2, 3: 4}),
+        ({1: 30, 2: 30, 3: 30}, 10, {1: 4, 2: 3, 3: 3}),  # the odd one goes to who begins
+        ({1: 1, 2: 1}, 0, {}),
+    ],
+)
+def test_fair_shares(available: dict[int, int], limit: int, shares: dict[int, int]) -> None:
+    assert fair_shares(available, limit, turn=0) == shares
+
+
+def test_with_more_roots_than_places_each_has_its_turn() -> None:
+    available = dict.fromkeys(range(7), 1000)
+    served = {root for turn in range(7) for root in fair_shares(available, 3, turn)}
+    assert served == set(available)
+
+
+@given(
+    available=st.dictionaries(st.integers(), st.integers(1, 50), max_size=12),
+    limit=st.integers(0, 100),
+    turn=st.integers(0, 10**18),
+)
+def test_shares_are_full_and_level(available: dict[int, int], limit: int, turn: int) -> None:
+    shares = fair_shares(available, limit, turn)
+    assert sum(shares.values()) == min(limit, sum(available.values()))
+    assert all(0 < share <= available[root] for root, share in shares.items())
+    kept_short = [shares.get(one, 0) for one in available if shares.get(one, 0) < available[one]]
+    if kept_short:  # nobody has much more than one who would have liked more
+        assert max(shares.values(), default=0) <= min(kept_short) + 1
+
+
+async def test_a_flood_of_one_root_does_not_delay_another(
+    database: Database, tree: Tree, random_bytes: SeededBytes
+) -> None:
+    flood = [random_bytes.uuid() for _ in range(200)]
+    late = [random_bytes.uuid() for _ in range(3)]
+    async with database.begin() as tx:
+        await add_requests(tx, flood, tree.shop)
+        await add_requests(tx, late, tree.other, received_at=START + timedelta(hours=1))
+    async with database.begin() as tx:
+        claimed = await claim_waiting(tx, START + timedelta(hours=2), 20)
+    assert len(claimed) == 20
+    assert {one.id for one in claimed if one.root_id == tree.other.id} == set(late)
+    assert [one.id for one in claimed if one.root_id == tree.root.id] == flood[:17]
+
+
+async def test_roots_whose_rows_are_not_due_take_no_share(
+    database: Database, tree: Tree, random_bytes: SeededBytes
+) -> None:
+    now = START
+    waiting = [new_letter(random_bytes, tree.stranger, tree.other) for _ in range(4)]
+    ours = [new_letter(random_bytes, tree.stranger, tree.shop) for _ in range(10)]
+    async with database.begin() as tx:
+        await add_letters(tx, waiting)
+        await lease_due(tx, now, lease=timedelta(minutes=5), limit=10)
+        await add_letters(tx, ours)
+        leased = await lease_due(tx, now, lease=timedelta(minutes=5), limit=10)
+    assert {one.id for one in leased} == {one.id for one in ours}
+
+
+async def test_the_next_due_letter_is_the_earliest_of_any_root(
+    database: Database, tree: Tree, random_bytes: SeededBytes
+) -> None:
+    async with database.begin() as tx:
+        assert await next_due_at(tx) is None
+        for minutes, entity in ((7, tree.shop), (3, tree.other), (5, tree.shop)):
+            at = START + timedelta(minutes=minutes)
+            await add_letters(tx, [new_letter(random_bytes, tree.stranger, entity, now=at)])
+        assert await next_due_at(tx) == START + timedelta(minutes=3)
+
+
+async def test_finding_turns_reads_the_partial_index_and_not_the_rows(
+    database: Database, random_bytes: SeededBytes
+) -> None:
+    async with database.begin() as tx:
+        for n in range(5):
+            root = await add_node(tx, f"root-{n}")
+            settled = [random_bytes.uuid() for _ in range(400)]
+            await add_requests(tx, settled, root, outcome="mailed", settled_at=START)
+            await add_requests(tx, [random_bytes.uuid() for _ in range(400)], root)
+    async with database.begin() as tx:
+        await tx.execute(text("ANALYZE"))
+    async with database.begin() as tx:
+        plans = await _plans(tx, lambda: claim_waiting(tx, START, 10))
+    # The query for turns, which reads per root, and one claim a root.
+    assert len(plans) == 6
+    for plan in plans:
+        assert "ix_requests_waiting" in plan
+        assert "Seq Scan on requests" not in plan
+        assert "SCAN requests\n" not in plan
+
+
+async def _plans(tx: Transaction, run: object) -> list[str]:
+    """Return how the database would run the statements that a function of the store executes."""
+    seen: list[tuple[str, object]] = []
+
+    def note(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        seen.append((statement, parameters))
+
+    connection = tx.sync_connection
+    assert connection is not None
+    event.listen(connection, "before_cursor_execute", note)
+    await run()  # type: ignore[operator]
+    event.remove(connection, "before_cursor_execute", note)
+    explain = "EXPLAIN QUERY PLAN " if tx.dialect.name == "sqlite" else "EXPLAIN "
+    plans = []
+    for statement, parameters in seen:
+        found = await tx.exec_driver_sql(explain + statement, parameters)  # type: ignore[arg-type]
+        plans.append("".join(f"{row[-1]}\n" for row in found))
+    return plans
