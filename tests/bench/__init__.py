@@ -1,0 +1,1 @@
+"""The benchmark's own arithmetic, tables and load generator."""
