@@ -79,7 +79,7 @@ async def open_web_parts(settings: Settings, public_url: str) -> AsyncIterator[W
             stack.push_async_callback(intake_database.close)
         appender = _appender(intake_database)
         stack.push_async_callback(appender.close)
-        intake = Intake(appender.append)
+        intake = Intake(appender.append, flights=appender.flights)
         stack.push_async_callback(intake.close)
         hasher = PasswordHasher()
         stack.callback(hasher.close)

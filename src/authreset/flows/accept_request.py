@@ -66,7 +66,8 @@ ACCEPTED = Counter("authreset_requests_accepted", "Requests on disk and answered
 class Intake:
     """Takes requests; many that come at the same time share one commit.
 
-    `append` makes rows durable in one transaction, or raises StoreUnavailable for all of them.
+    `append` makes rows durable in one transaction, or raises StoreUnavailable for all of them;
+    it may be called `flights` times at once.
     """
 
     def __init__(
@@ -74,9 +75,10 @@ class Intake:
         append: Callable[[list[NewRequest]], Awaitable[None]],
         *,
         most_waiting: int = MOST_WAITING,
+        flights: int = 1,
     ) -> None:
         self._append = append
-        self._commits = SharedCommit(self._commit, most_waiting=most_waiting)
+        self._commits = SharedCommit(self._commit, most_waiting=most_waiting, flights=flights)
 
     def record_soon(self, request: NewRequest, told: Callable[[Accepted], None]) -> None:
         """Call `told` once the request is on disk, or once it is certain that we cannot say so."""

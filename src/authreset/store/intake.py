@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -35,7 +36,9 @@ NOTIFY_SECONDS = 0.02
 
 
 class Appender(Protocol):
-    """Makes rows durable."""
+    """Makes rows durable. `flights`: how many appends may run at the same time."""
+
+    flights: int
 
     async def append(self, rows: Sequence[Row]) -> None:
         """Return when every row is on disk; raise StoreUnavailable when that is not certain."""
@@ -46,6 +49,8 @@ class Appender(Protocol):
 
 class SqliteAppender:
     """A thread with a connection of its own; `synchronous=FULL`, so a commit is on disk."""
+
+    flights = 1
 
     _INSERT = (
         f"INSERT INTO requests ({', '.join(COLUMNS)}) "
@@ -119,88 +124,86 @@ def _sqlite_row(row: Row) -> tuple[Any, ...]:
 
 
 class PostgresAppender:
-    """One held connection, one statement a flush, made anew after it was lost."""
+    """Held connections, one statement a flush; a connection that was lost is made anew."""
 
-    _TYPES = (
-        "uuid", "timestamptz", "text", "bigint", "bigint", "bigint", "bigint", "text", "text"
-    )
-    _INSERT = (
-        f"INSERT INTO requests ({', '.join(COLUMNS)}) SELECT * FROM unnest("
-        + ", ".join(f"${n}::{type}[]" for n, type in enumerate(_TYPES, 1))
-        + ")"
-    )
-    # The hint commits with the rows. It costs more than they do, so a busy intake gives it seldom.
-    _INSERT_AND_WAKE = f"WITH added AS ({_INSERT}) SELECT pg_notify('{CHANNEL}', '')"
+    flights = 2
 
     def __init__(self, url: URL, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._pooled = url.query.get("pooler") == "transaction"
         plain = url.difference_update_query(["pooler"]).set(drivername="postgresql")
         self._dsn = plain.render_as_string(hide_password=False)
-        self._connection: Any = None
+        self._idle: list[Any] = []
         self._monotonic = monotonic
         self._notified_at = 0.0
         self._trailing: asyncio.TimerHandle | None = None
         self._trailing_task: asyncio.Task[None] | None = None
-        self._lock = asyncio.Lock()
 
     async def append(self, rows: Sequence[Row]) -> None:
         """Write rows in one statement, which is a transaction of its own."""
-        columns = list(zip(*rows, strict=True))
-        columns[1] = tuple(datetime.fromtimestamp(at, UTC) for at in columns[1])
-        try:
-            async with asyncio.timeout(APPEND_SECONDS), self._lock:
-                connection = await self._connect()
-                await connection.execute(self._choose_statement(), *columns)
-        except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
-            self._drop()
-            raise StoreUnavailable(type(error).__name__) from error
-        except asyncpg.PostgresError as error:
-            if isinstance(error, asyncpg.DataError):
-                raise
-            self._drop()
-            raise StoreUnavailable(type(error).__name__) from error
+        columns: list[Any] = list(zip(*rows, strict=True))
+        columns[1] = [datetime.fromtimestamp(at, UTC) for at in columns[1]]
+        await self._execute(self._choose_statement(), *columns)
 
     async def close(self) -> None:
-        """Close the connection."""
+        """Close the connections."""
         if self._trailing is not None:
             self._trailing.cancel()
-        if self._connection is not None:
-            await self._connection.close(timeout=1)
+        while self._idle:
+            self._idle.pop().terminate()
+
+    async def _execute(self, statement: str, *arguments: Any) -> None:
+        connection: Any = None
+        try:
+            async with asyncio.timeout(APPEND_SECONDS):
+                connection = await self._connect()
+                await connection.execute(statement, *arguments)
+        except Exception as error:
+            if connection is not None:
+                connection.terminate()
+            if isinstance(error, (ValueError, asyncpg.DataError)):
+                raise  # a row cannot be stored; the database is well
+            if isinstance(error, (OSError, asyncpg.InterfaceError, asyncpg.PostgresError)):
+                raise StoreUnavailable(type(error).__name__) from error
+            raise
+        self._idle.append(connection)
+
+    async def _connect(self) -> Any:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+        return await asyncpg.connect(
+            self._dsn,
+            timeout=CONNECT_SECONDS,
+            statement_cache_size=0 if self._pooled else 100,
+        )
 
     def _choose_statement(self) -> str:
         now = self._monotonic()
         if now - self._notified_at >= NOTIFY_SECONDS:
             self._notified_at = now
-            return self._INSERT_AND_WAKE
+            return _INSERT_AND_WAKE
         if self._trailing is None:
             # The rows after the last hint must not wait for the worker's own look.
-            self._trailing = asyncio.get_running_loop().call_later(
-                NOTIFY_SECONDS, self._start_trailing
-            )
-        return self._INSERT
+            loop = asyncio.get_running_loop()
+            self._trailing = loop.call_later(NOTIFY_SECONDS, self._notify_soon)
+        return _INSERT
 
-    def _start_trailing(self) -> None:
+    def _notify_soon(self) -> None:
         self._trailing = None
         self._trailing_task = asyncio.get_running_loop().create_task(self._notify())
 
     async def _notify(self) -> None:
-        try:
-            async with asyncio.timeout(APPEND_SECONDS), self._lock:
-                if self._connection is not None:
-                    self._notified_at = self._monotonic()
-                    await self._connection.execute(f"NOTIFY {CHANNEL}")
-        except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError):
-            self._drop()
+        self._notified_at = self._monotonic()
+        with suppress(StoreUnavailable):
+            await self._execute(f"NOTIFY {CHANNEL}")
 
-    async def _connect(self) -> Any:
-        if self._connection is None or self._connection.is_closed():
-            cache = 0 if self._pooled else 100
-            self._connection = await asyncpg.connect(
-                self._dsn, timeout=CONNECT_SECONDS, statement_cache_size=cache
-            )
-        return self._connection
 
-    def _drop(self) -> None:
-        if self._connection is not None:
-            self._connection.terminate()
-            self._connection = None
+_TYPES = ("uuid", "timestamptz", "text", "bigint", "bigint", "bigint", "bigint", "text", "text")
+_INSERT = (
+    f"INSERT INTO requests ({', '.join(COLUMNS)}) SELECT * FROM unnest("
+    + ", ".join(f"${n}::{type}[]" for n, type in enumerate(_TYPES, 1))
+    + ")"
+)
+# The hint commits with the rows. It costs more than they do, so a busy intake gives it seldom.
+_INSERT_AND_WAKE = f"WITH added AS ({_INSERT}) SELECT pg_notify('{CHANNEL}', '')"

@@ -20,7 +20,8 @@ class SharedCommit(Generic[T]):
     """Collects items and commits them together, without anyone waiting on purpose.
 
     A flush starts as soon as the last one ended and takes all that came meanwhile, at most
-    `most_at_once`; a lone item is flushed at once. `commit` makes the items durable or raises.
+    `most_at_once`; a lone item is flushed at once. `commit` makes the items durable or raises;
+    up to `flights` of it run at the same time, so that one can be filled while another is written.
     """
 
     def __init__(
@@ -29,12 +30,15 @@ class SharedCommit(Generic[T]):
         *,
         most_waiting: int = 4096,
         most_at_once: int = 512,
+        flights: int = 1,
     ) -> None:
         self._commit = commit
         self._most_waiting = most_waiting
         self._most_at_once = most_at_once
         self._waiting: list[tuple[T, Done]] = []
-        self._flushing: asyncio.Task[None] | None = None
+        self._flights = flights
+        self._under_way = 0
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def add_soon(self, item: T, done: Done) -> None:
         """Take an item; `done` is called with None once it is on disk, else with the fault.
@@ -45,8 +49,11 @@ class SharedCommit(Generic[T]):
         if len(self._waiting) >= self._most_waiting:
             raise QueueFull
         self._waiting.append((item, done))
-        if self._flushing is None:
-            self._flushing = asyncio.get_running_loop().create_task(self._flush_all())
+        if self._under_way < self._flights and len(self._waiting) == 1:
+            self._under_way += 1
+            task = asyncio.get_running_loop().create_task(self._flush_all())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def add(self, item: T) -> None:
         """Return once the item is on disk. Raises QueueFull and what `add_soon` calls a fault."""
@@ -65,8 +72,8 @@ class SharedCommit(Generic[T]):
 
     async def drain(self) -> None:
         """Wait until everything that was taken is flushed."""
-        while self._flushing is not None:
-            await self._flushing
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
     async def _flush_all(self) -> None:
         try:
@@ -75,7 +82,8 @@ class SharedCommit(Generic[T]):
                 del self._waiting[: self._most_at_once]
                 await self._flush(batch)
         finally:
-            self._flushing = None
+            # Counted here and not when the task is done: an item may come between the two.
+            self._under_way -= 1
 
     async def _flush(self, batch: list[tuple[T, Done]]) -> None:
         fault: Exception | None = None
