@@ -136,4 +136,6 @@ def _lower_priority() -> None:
     # On Linux a niceness belongs to a thread; elsewhere this would slow the whole process.
     if sys.platform == "linux":
         with suppress(OSError):  # a sandbox may forbid it, and hashing works without
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+            thread = threading.get_native_id()
+            lowered = max(NICENESS, os.getpriority(os.PRIO_PROCESS, thread))
+            os.setpriority(os.PRIO_PROCESS, thread, lowered)
