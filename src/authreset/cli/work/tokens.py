@@ -42,7 +42,11 @@ async def list_of(opened: Opened, entry: str) -> Outcome:
         entity = await find_entity(tx, entry)
         if entity is None:
             return no_such_entry(entry)
-        tokens = [_describe(one, opened) for one in await list_api_tokens(tx, entity.id)]
+        tokens = [
+            _describe(one, opened)
+            for one in await list_api_tokens(tx, entity.id)
+            if one.permissions is None  # the others are OAuth clients', and live an hour
+        ]
     rows = [
         [str(one["id"]), one["type"], one["mode"], one["state"], f"{one['expires_at']:%Y-%m-%d}",
          ", ".join(one["networks"]) or "anywhere"]
