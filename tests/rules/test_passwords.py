@@ -18,8 +18,7 @@ from authreset.rules.passwords import (
     normalise_password,
     reused_password,
 )
-from authreset.rules.spellings import core, length_without_runs, split_words
-from authreset.strength import LONGEST_ESTIMATED, estimate_strength
+from authreset.strength import estimate_strength
 
 POLICY = PasswordPolicy()
 JANE = PasswordContext(
@@ -273,38 +272,3 @@ def test_the_minimum_length_has_bounds(minimum: int, taken: bool) -> None:
 def test_a_policy_that_makes_no_sense_is_refused(maximum: int, remembered: int) -> None:
     with pytest.raises(ValueError, match="expected"):
         PasswordPolicy(maximum_length=maximum, remembered=remembered)
-
-
-@pytest.mark.parametrize(
-    ("text", "length"),
-    [("", 0), ("a", 1), ("ab", 2), ("abc", 2), ("abcqabc", 5), ("a.b", 3), ("12345678", 2)],
-)
-def test_length_without_runs(text: str, length: int) -> None:
-    assert length_without_runs(text) == length
-
-
-def test_split_words_finds_each_part_of_an_address() -> None:
-    assert split_words(["jane.doe@acme-pay.example"]) == [
-        "janedoe@acmepayexample", "acmepayexample", "acmepay", "example", "janedoe", "acme", "jane",
-    ]  # fmt: skip
-    assert split_words(["Al", "", "J\u00f6rg", "\ud800walnut"]) == ["walnut", "jorg"]
-
-
-@pytest.mark.parametrize(
-    ("text", "stripped"), [("password1!", "password"), ("abc7391#!55", "abc7391#!55")]
-)
-def test_core(text: str, stripped: str) -> None:
-    assert core(text) == stripped
-
-
-def test_the_estimator_sees_a_bounded_part() -> None:
-    start = "a" * LONGEST_ESTIMATED
-    assert estimate_strength(start + "xK9#mQ2!vLp7", []) == estimate_strength(start, [])
-
-
-def test_the_estimator_knows_the_words_it_is_given() -> None:
-    password = "zygomorphicquux"
-    assert (
-        estimate_strength(password, [password]).guesses_log10
-        < estimate_strength(password, []).guesses_log10
-    )
