@@ -61,7 +61,7 @@ def postgres_url(postgres_databases: PostgresDatabases) -> Iterator[str]:
     """Make a migrated, empty PostgreSQL database."""
     url = postgres_databases.make()
     yield url
-    postgres_databases.drop(url)
+    postgres_databases.give_back(url)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

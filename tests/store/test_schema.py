@@ -148,6 +148,7 @@ async def test_the_drift_check_sees_a_changed_condition_of_an_index(database: Da
             text("CREATE INDEX ix_letters_due ON letters (root_id, due_at) WHERE attempts = 0")
         )
         assert (await tx.run_sync(_catalogue))["letters"] != before["letters"]
+        await tx.rollback()
 
 
 def _differences(connection: Connection) -> list[Any]:

@@ -183,7 +183,7 @@ async def find_waiting_letters(tx: Transaction, reset_ids: Iterable[UUID]) -> di
     query = select(letters.c.reset_id, letters.c.id).where(
         letters.c.reset_id.in_(list(reset_ids)), _WAITING
     )
-    return dict((await tx.execute(query)).tuples())
+    return dict((await tx.execute(query)).all())
 
 
 async def next_due_at(tx: Transaction) -> datetime | None:
@@ -194,7 +194,7 @@ async def next_due_at(tx: Transaction) -> datetime | None:
 async def count_by_state(tx: Transaction) -> dict[str, int]:
     """Return how many unfinished letters stand in each state."""
     query = select(letters.c.state, func.count()).where(_WAITING).group_by(letters.c.state)
-    found: dict[str, int] = dict((await tx.execute(query)).tuples())
+    found: dict[str, int] = dict((await tx.execute(query)).all())
     return {state.value: found.get(state.value, 0) for state in WAITING_STATES}
 
 

@@ -26,4 +26,6 @@ async def delete_some(
     chosen = (
         select(key).where(condition).limit(limit).with_for_update(skip_locked=True).cte("chosen")
     )
-    return (await tx.execute(delete(table).where(key.in_(select(chosen))))).rowcount
+    # Counted by what it returns: SQLite's driver gives no count for a statement that begins WITH.
+    statement = delete(table).where(key.in_(select(chosen))).returning(key)
+    return len((await tx.execute(statement)).all())
