@@ -91,9 +91,7 @@ def _tell_person(answer: Answer) -> None:
     # Markup and highlighting are off: what is printed comes from tenants and from the network.
     # What reads a pipe wants whole lines, however long.
     width = None if sys.stdout.isatty() else _PIPED_WIDTH
-    console = Console(
-        markup=False, highlight=False, emoji=False, soft_wrap=True, width=width
-    )
+    console = Console(markup=False, highlight=False, emoji=False, soft_wrap=True, width=width)
     if answer.show is not None:
         answer.show(console)
     elif answer.text:

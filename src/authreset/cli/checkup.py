@@ -16,13 +16,15 @@ LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 OK, WARN, FAIL = Verdict.OK, Verdict.WARN, Verdict.FAIL
 
 
-def examine_settings(
-    errors: Mapping[str, str], unknown: Mapping[str, str | None]
-) -> Findings:
+def examine_settings(errors: Mapping[str, str], unknown: Mapping[str, str | None]) -> Findings:
     """Judge faults by setting, and unknown variables with the one that was probably meant."""
     for name, error in errors.items():
-        yield Finding("settings", FAIL, f"{name}: {error}",
-                      f"correct {name}; most other checks come after that")
+        yield Finding(
+            "settings",
+            FAIL,
+            f"{name}: {error}",
+            f"correct {name}; most other checks come after that",
+        )
     for name, meant in unknown.items():
         todo = f"did you mean {meant}?" if meant else "`authreset settings` lists all settings"
         yield Finding("settings", WARN, f"{name} is no setting, so it does nothing", todo)
@@ -57,11 +59,19 @@ def examine_keys(facts: KeyFacts | None, error: str | None = None) -> Findings:
 def _judge_keys(facts: KeyFacts) -> Findings:
     weak = [_is_guessable(*pair) for pair in zip(facts.texts, facts.materials, strict=True)]
     if any(weak):
-        yield Finding("keys", FAIL, f"key {weak.index(True) + 1} looks like an example, no secret",
-                      "make one with `authreset keys new` and put it first")
+        yield Finding(
+            "keys",
+            FAIL,
+            f"key {weak.index(True) + 1} looks like an example, no secret",
+            "make one with `authreset keys new` and put it first",
+        )
     if facts.mode is not None and facts.mode & 0o077:
-        yield Finding("keys", FAIL, f"others may read {facts.place} (mode {facts.mode:04o})",
-                      f"chmod 600 {facts.place}; if others had access, add a new key before it")
+        yield Finding(
+            "keys",
+            FAIL,
+            f"others may read {facts.place} (mode {facts.mode:04o})",
+            f"chmod 600 {facts.place}; if others had access, add a new key before it",
+        )
     if not any(weak) and not (facts.mode or 0) & 0o077:
         older = len(facts.texts) - 1
         more = f", and {older} older" if older else ""
@@ -81,24 +91,44 @@ def examine_public_url(url: str, *, sends_mail: bool, answer: str | None) -> Fin
         return
     parts = urlsplit(url)
     if parts.hostname in LOOPBACK and sends_mail:
-        yield Finding("public_url", FAIL, f"{url} leads every reader to their own machine",
-                      "set AUTHRESET_PUBLIC_URL to the address that people reach")
+        yield Finding(
+            "public_url",
+            FAIL,
+            f"{url} leads every reader to their own machine",
+            "set AUTHRESET_PUBLIC_URL to the address that people reach",
+        )
     elif parts.scheme != "https" and parts.hostname not in LOOPBACK:
-        yield Finding("public_url", WARN, f"{url} is not encrypted, so links can be read on the"
-                      " way", "serve it over https")
+        yield Finding(
+            "public_url",
+            WARN,
+            f"{url} is not encrypted, so links can be read on the way",
+            "serve it over https",
+        )
     if answer == "ours":
         yield Finding("public_url", OK, f"{url} answers as this service")
     else:
-        yield Finding("public_url", WARN, f"{url}/healthz: {answer}",
-                      "start the service, or mend the proxy, unless it is out of reach from here")
+        yield Finding(
+            "public_url",
+            WARN,
+            f"{url}/healthz: {answer}",
+            "start the service, or mend the proxy, unless it is out of reach from here",
+        )
 
 
 def _unset_url(sends_mail: bool) -> Finding:
     if sends_mail:
-        return Finding("public_url", FAIL, "not set, while letters are sent: their links lead to"
-                       " each reader's own machine", "set AUTHRESET_PUBLIC_URL")
-    return Finding("public_url", WARN, "not set: links lead to this machine alone",
-                   "set AUTHRESET_PUBLIC_URL before anyone else is to use it")
+        return Finding(
+            "public_url",
+            FAIL,
+            "not set, while letters are sent: their links lead to each reader's own machine",
+            "set AUTHRESET_PUBLIC_URL",
+        )
+    return Finding(
+        "public_url",
+        WARN,
+        "not set: links lead to this machine alone",
+        "set AUTHRESET_PUBLIC_URL before anyone else is to use it",
+    )
 
 
 def examine_mail_from(address: str, *, sends_mail: bool) -> Findings:
@@ -106,12 +136,19 @@ def examine_mail_from(address: str, *, sends_mail: bool) -> Findings:
     domain = address.rpartition("@")[2].lower()
     is_placeholder = domain.endswith(("localhost", ".localdomain")) or _is_example(domain)
     if not is_address(address):
-        yield Finding("mail_from", FAIL, "there is no usable address in it",
-                      "set AUTHRESET_MAIL_FROM, such as 'Pilgrim <no-reply@pilgrim.example>'")
+        yield Finding(
+            "mail_from",
+            FAIL,
+            "there is no usable address in it",
+            "set AUTHRESET_MAIL_FROM, such as 'Pilgrim <no-reply@pilgrim.example>'",
+        )
     elif is_placeholder:
-        yield Finding("mail_from", FAIL if sends_mail else WARN,
-                      f"the domain {domain} is a placeholder; mail servers refuse it",
-                      "set AUTHRESET_MAIL_FROM to an address of a domain of yours")
+        yield Finding(
+            "mail_from",
+            FAIL if sends_mail else WARN,
+            f"the domain {domain} is a placeholder; mail servers refuse it",
+            "set AUTHRESET_MAIL_FROM to an address of a domain of yours",
+        )
     else:
         yield Finding("mail_from", OK, f"an address at {domain}")
 
@@ -135,14 +172,26 @@ class SmtpFacts:
 def examine_smtp(facts: SmtpFacts | None) -> Findings:
     """Judge the mail server; None means that there is none set."""
     if facts is None:
-        yield Finding("smtp", WARN, "NO MAIL IS SENT: no mail server is set, letters go to the"
-                      " local mailbox", "set AUTHRESET_SMTP_URL")
+        yield Finding(
+            "smtp",
+            WARN,
+            "NO MAIL IS SENT: no mail server is set, letters go to the local mailbox",
+            "set AUTHRESET_SMTP_URL",
+        )
     elif facts.fault is not None:
-        yield Finding("smtp", FAIL, f"{facts.server}: {facts.fault}",
-                      "correct AUTHRESET_SMTP_URL, or mend the server; letters wait meanwhile")
+        yield Finding(
+            "smtp",
+            FAIL,
+            f"{facts.server}: {facts.fault}",
+            "correct AUTHRESET_SMTP_URL, or mend the server; letters wait meanwhile",
+        )
     else:
         login = "logged in" if facts.is_logged_in else "without login"
         seen = f"{facts.server}: {facts.tls or 'not encrypted'}, {login}, {facts.seconds:.2f} s"
         is_open = facts.tls is None and facts.server.rpartition(":")[0] not in LOOPBACK
-        yield Finding("smtp", WARN if is_open else OK, seen,
-                      "use starttls=required or smtps://" if is_open else "")
+        yield Finding(
+            "smtp",
+            WARN if is_open else OK,
+            seen,
+            "use starttls=required or smtps://" if is_open else "",
+        )

@@ -120,11 +120,13 @@ async def _require_current_schema(database: Database) -> None:
     state = await schema_state(database)
     # A database that a newer version migrated serves this one as well (expand, then contract).
     if state.is_behind:
-        raise CannotOpen(Refusal(
-            f"the database is at revision {state.current or 'none'}, this program needs"
-            f" {state.newest}",
-            "run `authreset migrate`",
-        ))
+        raise CannotOpen(
+            Refusal(
+                f"the database is at revision {state.current or 'none'}, this program needs"
+                f" {state.newest}",
+                "run `authreset migrate`",
+            )
+        )
 
 
 def _login_name() -> str:

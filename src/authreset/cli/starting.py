@@ -14,9 +14,7 @@ from authreset.cli.urls import is_loopback, url_of
 from authreset.config import ConfigError, Settings, load_settings
 
 
-def start_serving(
-    host: str, port: int, processes: int, *, with_worker: bool, as_json: bool
-) -> int:
+def start_serving(host: str, port: int, processes: int, *, with_worker: bool, as_json: bool) -> int:
     """Check, say where, and serve until a signal to stop."""
     if status := _in_child(lambda: _preflight(host, port, as_json=as_json)):
         return status
@@ -30,10 +28,13 @@ def start_serving(
         )
 
     if processes > 1 and not settings.database_url.startswith("postgres"):
-        return tell(Refusal(
-            "--processes: the embedded database takes requests through one process",
-            "leave --processes out, or set AUTHRESET_DATABASE_URL to a PostgreSQL database",
-        ), as_json=as_json)
+        return tell(
+            Refusal(
+                "--processes: the embedded database takes requests through one process",
+                "leave --processes out, or set AUTHRESET_DATABASE_URL to a PostgreSQL database",
+            ),
+            as_json=as_json,
+        )
     return _told(run)
 
 
@@ -44,8 +45,9 @@ def start_worker(*, as_json: bool) -> int:
     settings = load_settings(os.environ)
     from authreset.serving import run_worker
 
-    tell(Answer({"worker": True}, "The worker runs. Its log is on standard error."),
-         as_json=as_json)
+    tell(
+        Answer({"worker": True}, "The worker runs. Its log is on standard error."), as_json=as_json
+    )
     return _told(lambda: run_worker(settings))
 
 
@@ -108,15 +110,20 @@ def _say_serving(
     public_url = settings.public_url or url
     shown = not settings.smtp_url and is_loopback(public_url)
     data = {
-        "url": url, "public_url": public_url, "processes": processes, "worker": with_worker,
+        "url": url,
+        "public_url": public_url,
+        "processes": processes,
+        "worker": with_worker,
         "mailbox_url": f"{url}/mailbox" if shown else None,
     }
     lines = [f"Serving at {url}, reference at {url}/docs. Stop with Ctrl+C."]
     if not settings.smtp_url:
         lines.append("NO MAIL SERVER: AUTHRESET_SMTP_URL is not set, so no letter leaves here.")
-        lines.append(f"Letters are shown at {url}/mailbox" if shown else (
-            "They are not shown either, because the public URL is not on this machine."
-        ))
+        lines.append(
+            f"Letters are shown at {url}/mailbox"
+            if shown
+            else ("They are not shown either, because the public URL is not on this machine.")
+        )
     if not with_worker:
         lines.append("No worker runs here: start `authreset worker` somewhere.")
     return Answer(data, "\n".join(lines))

@@ -52,23 +52,34 @@ class Storyteller:
 
     def _waiting(self, row: Mapping[str, Any], trace: Trace) -> Step:
         if row["attempts"]:
-            return Step(None, "put_off", (
-                f"Dealing with it failed {row['attempts']} time(s) by a fault of ours"
-                f" ({row['reason']}); the next try is at {iso(row['due_at'])}."
-            ), "Look for its id in the worker's log.")
+            return Step(
+                None,
+                "put_off",
+                (
+                    f"Dealing with it failed {row['attempts']} time(s) by a fault of ours"
+                    f" ({row['reason']}); the next try is at {iso(row['due_at'])}."
+                ),
+                "Look for its id in the worker's log.",
+            )
         if any(self.now - sign.seen_at < ALIVE for sign in trace.workers):
-            return Step(None, "waiting", "No worker has dealt with it yet, but one is alive.",
-                        "Look again in a moment; if it stays so, read the worker's log.")
-        return Step(None, "waiting", (
-            "No worker has dealt with it, and none gave a sign of life within a minute."
-        ), "Start one: `authreset worker`, or `authreset serve` without --no-worker.")
+            return Step(
+                None,
+                "waiting",
+                "No worker has dealt with it yet, but one is alive.",
+                "Look again in a moment; if it stays so, read the worker's log.",
+            )
+        return Step(
+            None,
+            "waiting",
+            ("No worker has dealt with it, and none gave a sign of life within a minute."),
+            "Start one: `authreset worker`, or `authreset serve` without --no-worker.",
+        )
 
     def _outcome(self, row: Mapping[str, Any], trace: Trace) -> tuple[str, str | None]:
         outcome = RequestOutcome(row["outcome"])
         if outcome is RequestOutcome.LIMITED:
             return self._limited(row["reason"]), (
-                "An earlier mail holds the same link. To allow more, set"
-                " AUTHRESET_MAILBOX_LIMITS."
+                "An earlier mail holds the same link. To allow more, set AUTHRESET_MAILBOX_LIMITS."
             )
         text, todo = _OUTCOMES[outcome]
         elsewhere = [user for user in trace.users if user.root_id != row["root_id"]]
@@ -82,9 +93,11 @@ class Storyteller:
 
     def _limited(self, reason: str) -> str:
         met = reason.rpartition(" ")[2]
-        why = {"spacing": "the last mail to it was too short a time ago",
-               "hour": "it was mailed as often as is allowed in an hour",
-               "day": "it was mailed as often as is allowed in a day"}.get(met, reason)
+        why = {
+            "spacing": "the last mail to it was too short a time ago",
+            "hour": "it was mailed as often as is allowed in an hour",
+            "day": "it was mailed as often as is allowed in a day",
+        }.get(met, reason)
         return f"The mailbox's limit was met, so no mail was sent: {why}.{self._limits_now()}"
 
     def _limits_now(self) -> str:
@@ -99,14 +112,23 @@ class Storyteller:
         letter = traced.letter
         if letter is None:
             if traced.request["letter_id"] is not None:
-                yield Step(None, "letter_gone", "Its letter was swept; settled ones are kept for "
-                           "AUTHRESET_RETENTION_DAYS.")
+                yield Step(
+                    None,
+                    "letter_gone",
+                    "Its letter was swept; settled ones are kept for AUTHRESET_RETENTION_DAYS.",
+                )
             return
-        yield Step(letter["created_at"], "letter_queued",
-                   f"Letter {letter['id']} to {letter['recipient']} was queued.")
+        yield Step(
+            letter["created_at"],
+            "letter_queued",
+            f"Letter {letter['id']} to {letter['recipient']} was queued.",
+        )
         if letter["first_attempt_at"] not in (None, letter["finished_at"]):
-            yield Step(letter["first_attempt_at"], "first_attempt",
-                       "The first attempt to hand it to the mail server ended.")
+            yield Step(
+                letter["first_attempt_at"],
+                "first_attempt",
+                "The first attempt to hand it to the mail server ended.",
+            )
         yield self._letter_state(letter)
 
     def _letter_state(self, letter: Mapping[str, Any]) -> Step:
@@ -114,41 +136,70 @@ class Storyteller:
         tries = f"after {letter['attempts']} attempt(s)"
         match LetterState(letter["state"]):
             case LetterState.ACCEPTED if letter["smtp_text"] == "local mailbox":
-                return Step(letter["finished_at"], "accepted", (
-                    "No mail server is set, so it went to the local mailbox."
-                ), "Read it at /mailbox." if self.mailbox_shown else "Set AUTHRESET_SMTP_URL.")
+                return Step(
+                    letter["finished_at"],
+                    "accepted",
+                    ("No mail server is set, so it went to the local mailbox."),
+                    "Read it at /mailbox." if self.mailbox_shown else "Set AUTHRESET_SMTP_URL.",
+                )
             case LetterState.ACCEPTED:
-                return Step(letter["finished_at"], "accepted",
-                            f"The mail server took it {tries}: {said}", (
-                                "From here on the mail server's log tells more; then the spam"
-                                " folder. Whether a mail was read is not recorded."
-                            ))
+                return Step(
+                    letter["finished_at"],
+                    "accepted",
+                    f"The mail server took it {tries}: {said}",
+                    (
+                        "From here on the mail server's log tells more; then the spam"
+                        " folder. Whether a mail was read is not recorded."
+                    ),
+                )
             case LetterState.FAILED:
-                return Step(letter["finished_at"], "failed", f"Given up {tries}: {said}",
-                            "Mend what the mail server names, then ask for a reset again.")
+                return Step(
+                    letter["finished_at"],
+                    "failed",
+                    f"Given up {tries}: {said}",
+                    "Mend what the mail server names, then ask for a reset again.",
+                )
             case LetterState.DEFERRED:
-                return Step(None, "deferred", (
-                    f"A temporary fault {tries}: {said} Next attempt at {iso(letter['due_at'])}."
-                ), "Nothing, if the fault passes. `authreset doctor` tries the mail server now.")
+                return Step(
+                    None,
+                    "deferred",
+                    (f"A temporary fault {tries}: {said} Next attempt at {iso(letter['due_at'])}."),
+                    "Nothing, if the fault passes. `authreset doctor` tries the mail server now.",
+                )
             case LetterState.SENDING:
-                return Step(None, "sending", (
-                    "A worker is sending it; should that worker die, another takes over at"
-                    f" {iso(letter['due_at'])}."
-                ))
+                return Step(
+                    None,
+                    "sending",
+                    (
+                        "A worker is sending it; should that worker die, another takes over at"
+                        f" {iso(letter['due_at'])}."
+                    ),
+                )
             case LetterState.QUEUED:
-                return Step(None, "queued", "It waits for a worker to send it.",
-                            "`authreset doctor` tells whether one is alive.")
+                return Step(
+                    None,
+                    "queued",
+                    "It waits for a worker to send it.",
+                    "`authreset doctor` tells whether one is alive.",
+                )
 
     def _link(self, traced: TracedRequest) -> Iterator[Step]:
         reset = traced.reset
         if reset is None:
             return
         if reset.ended_at is not None:
-            yield Step(reset.ended_at, f"link_{reset.end_reason}",
-                       _ENDS.get(reset.end_reason or "", "The link is over."))
+            yield Step(
+                reset.ended_at,
+                f"link_{reset.end_reason}",
+                _ENDS.get(reset.end_reason or "", "The link is over."),
+            )
         elif not reset.is_live(self.now):
-            yield Step(reset.expires_at or reset.deadline_at, "link_expired",
-                       _ENDS[ResetEnd.EXPIRED], "Ask for a reset again.")
+            yield Step(
+                reset.expires_at or reset.deadline_at,
+                "link_expired",
+                _ENDS[ResetEnd.EXPIRED],
+                "Ask for a reset again.",
+            )
         else:
             yield Step(None, "link_live", _live(reset))
 
@@ -160,8 +211,10 @@ def _received(traced: TracedRequest) -> str:
     if row["source"] == "page":
         way = "through the hosted page"
     elif token is not None:
-        way = (f"with API token {token.id} ({token.mode} {token.kind.name.lower()} token of"
-               f" {token.entity.entry})")
+        way = (
+            f"with API token {token.id} ({token.mode} {token.kind.name.lower()} token of"
+            f" {token.entity.entry})"
+        )
     elif row["token_id"] is not None:
         way = f"with API token {row['token_id']}, which is gone"
     else:
@@ -172,15 +225,18 @@ def _received(traced: TracedRequest) -> str:
 def _reset(traced: TracedRequest) -> Iterator[Step]:
     reset = traced.reset
     if reset is not None:
-        yield Step(reset.created_at, "reset_made",
-                   f"Reset {reset.id} was made for user {reset.user_id}.")
+        yield Step(
+            reset.created_at, "reset_made", f"Reset {reset.id} was made for user {reset.user_id}."
+        )
 
 
 def _live(reset: Reset) -> str:
     if reset.expires_at is None:
         return "The link is live; its lifetime starts when the mail server takes the letter."
-    return (f"The link is live until {iso(reset.expires_at)}. A repeated mail renews that, up to"
-            f" {iso(reset.deadline_at)}. Whether it was opened is not recorded.")
+    return (
+        f"The link is live until {iso(reset.expires_at)}. A repeated mail renews that, up to"
+        f" {iso(reset.deadline_at)}. Whether it was opened is not recorded."
+    )
 
 
 def _reply(letter: Mapping[str, Any]) -> str:
@@ -194,7 +250,8 @@ def _reply(letter: Mapping[str, Any]) -> str:
 _OUTCOMES: Mapping[RequestOutcome, tuple[str, str | None]] = {
     RequestOutcome.MAILED: ("A user is meant: a reset was made and its letter queued.", None),
     RequestOutcome.REPEATED: (
-        "The user had a live link already: the same link is sent again.", None
+        "The user had a live link already: the same link is sent again.",
+        None,
     ),
     RequestOutcome.NO_SUBJECT: (
         "It names nobody, so nobody is mailed.",

@@ -10,8 +10,15 @@ from rich.text import Text
 from authreset.cli.answers import Show
 
 WORD_STYLES: Mapping[str, str] = {
-    "ok": "green", "warn": "yellow", "fail": "bold red", "active": "green", "revoked": "dim",
-    "expired": "dim", "deleted": "dim", "locked": "yellow", "inactive": "yellow",
+    "ok": "green",
+    "warn": "yellow",
+    "fail": "bold red",
+    "active": "green",
+    "revoked": "dim",
+    "expired": "dim",
+    "deleted": "dim",
+    "locked": "yellow",
+    "inactive": "yellow",
 }
 
 

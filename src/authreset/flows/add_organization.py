@@ -70,14 +70,27 @@ async def add_node(
     if new.parent is not None and (parent is None or parent.type != EntityType.ORGANIZATION):
         return NoSuchEntry(new.parent)
     added = await add_entity(
-        tx, type=kind, entry=new.entry, name=new.name, parent=parent, settings=new.settings,
+        tx,
+        type=kind,
+        entry=new.entry,
+        name=new.name,
+        parent=parent,
+        settings=new.settings,
         now=now,
     )
     if isinstance(added, EntityRef):
-        await add_events(tx, [Event(
-            at=now, kind=f"{kind.name.lower()}.added", actor=actor, entity_id=added.id,
-            details={"entry": new.entry},
-        )])
+        await add_events(
+            tx,
+            [
+                Event(
+                    at=now,
+                    kind=f"{kind.name.lower()}.added",
+                    actor=actor,
+                    entity_id=added.id,
+                    details={"entry": new.entry},
+                )
+            ],
+        )
     return added
 
 
@@ -88,7 +101,8 @@ async def load_own_settings(tx: Transaction, entity: EntityRef) -> dict[str, Any
     inherited = asdict(profiles[above[-1]].settings) if above else {}
     effective = asdict(profiles[entity.id].settings)
     return {
-        name: value for name, value in effective.items()
+        name: value
+        for name, value in effective.items()
         if value is not None and value != inherited.get(name)
     }
 
@@ -100,10 +114,18 @@ async def set_settings(
     own = await load_own_settings(tx, entity)
     merged = {name: value for name, value in {**own, **changes}.items() if value is not None}
     await change_settings(tx, entity.id, merged)
-    await add_events(tx, [Event(
-        at=now, kind="settings.changed", actor=actor, entity_id=entity.id,
-        details={"names": sorted(changes)},
-    )])
+    await add_events(
+        tx,
+        [
+            Event(
+                at=now,
+                kind="settings.changed",
+                actor=actor,
+                entity_id=entity.id,
+                details={"names": sorted(changes)},
+            )
+        ],
+    )
     return merged
 
 

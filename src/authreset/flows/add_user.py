@@ -61,21 +61,41 @@ async def add_user(
 
 
 async def store_new_user(
-    tx: Transaction, new: NewUser, entity: EntityRef, password_hash: str | None, *, actor: str,
+    tx: Transaction,
+    new: NewUser,
+    entity: EntityRef,
+    password_hash: str | None,
+    *,
+    actor: str,
     now: datetime,
 ) -> AddedUser | EmailTaken:
     """Store a user whose values were checked, the role and the event."""
     user_id = await store_user(
-        tx, root_id=entity.root_id, email=new.email, email_key=address_key(new.email),
-        name=new.name, status=new.status, password_hash=password_hash, now=now,
+        tx,
+        root_id=entity.root_id,
+        email=new.email,
+        email_key=address_key(new.email),
+        name=new.name,
+        status=new.status,
+        password_hash=password_hash,
+        now=now,
     )
     if isinstance(user_id, EmailTaken):
         return user_id
     await add_role(tx, user_id, entity.id, new.role)
-    await add_events(tx, [Event(
-        at=now, kind="user.added", actor=actor, user_id=user_id, entity_id=entity.id,
-        details={"role": new.role, "status": int(new.status)},
-    )])
+    await add_events(
+        tx,
+        [
+            Event(
+                at=now,
+                kind="user.added",
+                actor=actor,
+                user_id=user_id,
+                entity_id=entity.id,
+                details={"role": new.role, "status": int(new.status)},
+            )
+        ],
+    )
     return AddedUser(user_id, entity)
 
 
@@ -95,7 +115,14 @@ async def _find_profile(tx: Transaction, entry: str) -> EntityProfile | None:
 def _future_user(new: NewUser, profile: EntityProfile) -> User:
     """Return the user as the judgement of the password wants one; the id is not given yet."""
     return User(
-        id=0, root_id=profile.ref.root_id, email=new.email, name=new.name, status=new.status,
-        locked_until=None, failed_logins=0, password_hash=None, language="en",
+        id=0,
+        root_id=profile.ref.root_id,
+        email=new.email,
+        name=new.name,
+        status=new.status,
+        locked_until=None,
+        failed_logins=0,
+        password_hash=None,
+        language="en",
         last_access_at=None,
     )

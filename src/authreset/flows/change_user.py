@@ -99,9 +99,9 @@ async def _end_promises(
     details: dict[str, Any] = {"changed": list(changed)}
     if "status" in values:
         details |= {"old_status": int(user.status), "status": values["status"]}
-    await add_events(tx, [Event(
-        at=now, kind="user.changed", actor=actor, user_id=user.id, details=details
-    )])
+    await add_events(
+        tx, [Event(at=now, kind="user.changed", actor=actor, user_id=user.id, details=details)]
+    )
     return ChangedUser(user.id, changed, resets, sessions)
 
 

@@ -75,8 +75,12 @@ def examine_database(facts: DatabaseFacts | None) -> Findings:
         yield Finding("database", WARN, "there is none yet", "nothing: the first start makes it")
         return
     if facts.fault is not None:
-        yield Finding(facts.check, FAIL, f"{facts.kind} cannot be used: {facts.fault}",
-                      f"start it, or correct AUTHRESET_{facts.check.upper()}_URL")
+        yield Finding(
+            facts.check,
+            FAIL,
+            f"{facts.kind} cannot be used: {facts.fault}",
+            f"start it, or correct AUTHRESET_{facts.check.upper()}_URL",
+        )
         return
     problems = [*_version(facts), *_revision(facts), *_room(facts)]
     seen = f"{facts.kind} {'.'.join(map(str, facts.version[:2]))}"
@@ -88,31 +92,50 @@ def examine_database(facts: DatabaseFacts | None) -> Findings:
 def _version(facts: DatabaseFacts) -> Findings:
     major = next((part for part in facts.version if isinstance(part, int)), LEAST_POSTGRES)
     if not facts.is_embedded and major < LEAST_POSTGRES:
-        yield Finding(facts.check, FAIL, f"{facts.kind} {major} is too old",
-                      f"use PostgreSQL {LEAST_POSTGRES} or later")
+        yield Finding(
+            facts.check,
+            FAIL,
+            f"{facts.kind} {major} is too old",
+            f"use PostgreSQL {LEAST_POSTGRES} or later",
+        )
 
 
 def _revision(facts: DatabaseFacts) -> Findings:
     current = facts.revision or ""
     if current < facts.newest_revision:
-        yield Finding("database", WARN if facts.is_embedded else FAIL,
-                      f"at revision {current or 'none'}, while this program needs"
-                      f" {facts.newest_revision}",
-                      "nothing: the next start migrates it" if facts.is_embedded
-                      else "run `authreset migrate`")
+        yield Finding(
+            "database",
+            WARN if facts.is_embedded else FAIL,
+            f"at revision {current or 'none'}, while this program needs {facts.newest_revision}",
+            "nothing: the next start migrates it"
+            if facts.is_embedded
+            else "run `authreset migrate`",
+        )
     elif current > facts.newest_revision:
-        yield Finding("database", WARN, f"at revision {current}, newer than this program's"
-                      f" {facts.newest_revision}", "update this program")
+        yield Finding(
+            "database",
+            WARN,
+            f"at revision {current}, newer than this program's {facts.newest_revision}",
+            "update this program",
+        )
 
 
 def _room(facts: DatabaseFacts) -> Findings:
     if facts.write_fault is not None:
-        yield Finding("database", FAIL, f"cannot be written: {facts.write_fault}",
-                      "check the disk, the rights of the service's user, and read-only modes")
+        yield Finding(
+            "database",
+            FAIL,
+            f"cannot be written: {facts.write_fault}",
+            "check the disk, the rights of the service's user, and read-only modes",
+        )
     if facts.free_bytes is not None and facts.free_bytes < LITTLE_DISK:
         verdict = FAIL if facts.free_bytes < TOO_LITTLE_DISK else WARN
-        yield Finding("database", verdict, f"{facts.free_bytes // 2**20} MiB of disk are left",
-                      "make room: without any, no request can be taken")
+        yield Finding(
+            "database",
+            verdict,
+            f"{facts.free_bytes // 2**20} MiB of disk are left",
+            "make room: without any, no request can be taken",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,16 +173,28 @@ def examine_workers(signs: Sequence[WorkerSign], waiting: int, now: datetime) ->
     """Judge the workers by their last signs of life, and the clocks of their machines."""
     alive = [sign for sign in signs if now - sign.seen_at < ALIVE]
     if not alive:
-        yield Finding("workers", FAIL if waiting else WARN, "none gave a sign of life within a"
-                      " minute, so nobody is mailed", "start one: `authreset serve` or `worker`")
+        yield Finding(
+            "workers",
+            FAIL if waiting else WARN,
+            "none gave a sign of life within a minute, so nobody is mailed",
+            "start one: `authreset serve` or `worker`",
+        )
     for sign in alive:
         well = sign.mail_state == "reachable"
-        yield Finding("workers", OK if well else FAIL, f"{sign.name} is alive; mail server:"
-                      f" {sign.mail_state}", "" if well else "see the check smtp")
+        yield Finding(
+            "workers",
+            OK if well else FAIL,
+            f"{sign.name} is alive; mail server: {sign.mail_state}",
+            "" if well else "see the check smtp",
+        )
     ahead = max((sign.seen_at - now for sign in signs), default=timedelta())
     if ahead > CLOCK_TOLERANCE:
-        yield Finding("clock", WARN, f"a worker's clock is {ahead.total_seconds():.0f} s ahead of"
-                      " this machine's", "let every machine keep its time by NTP")
+        yield Finding(
+            "clock",
+            WARN,
+            f"a worker's clock is {ahead.total_seconds():.0f} s ahead of this machine's",
+            "let every machine keep its time by NTP",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,13 +211,21 @@ def examine_backlog(backlog: Backlog, now: datetime) -> Findings:
     """Judge how long requests and letters have waited."""
     age = now - (backlog.oldest_request_at or now)
     verdict = FAIL if age > LOST_REQUEST else WARN if age > LATE_REQUEST else OK
-    yield Finding("requests", verdict, f"{backlog.requests} wait, the oldest for {_span(age)}",
-                  "" if verdict is OK else "see the check workers, and the worker's log")
+    yield Finding(
+        "requests",
+        verdict,
+        f"{backlog.requests} wait, the oldest for {_span(age)}",
+        "" if verdict is OK else "see the check workers, and the worker's log",
+    )
     age = now - (backlog.oldest_letter_at or now)
     counts = ", ".join(f"{count} {state}" for state, count in backlog.letters.items())
     late = age > LATE_LETTER
-    yield Finding("letters", WARN if late else OK, f"{counts}; the oldest for {_span(age)}",
-                  "see the check smtp; `authreset request trace` tells about one" if late else "")
+    yield Finding(
+        "letters",
+        WARN if late else OK,
+        f"{counts}; the oldest for {_span(age)}",
+        "see the check smtp; `authreset request trace` tells about one" if late else "",
+    )
 
 
 def examine_tokens(tokens: Sequence[TokenFacts], now: datetime) -> Findings:
@@ -190,8 +233,12 @@ def examine_tokens(tokens: Sequence[TokenFacts], now: datetime) -> Findings:
     near = [token for token in tokens if abs(token.expires_at - now) < SOON]
     for token in sorted(near, key=lambda token: token.expires_at):
         verb = "runs out" if token.expires_at > now else "ran out"
-        yield Finding("tokens", WARN, f"token {token.id} of {token.entry} {verb} on"
-                      f" {token.expires_at:%Y-%m-%d}", "issue another with `authreset token issue`")
+        yield Finding(
+            "tokens",
+            WARN,
+            f"token {token.id} of {token.entry} {verb} on {token.expires_at:%Y-%m-%d}",
+            "issue another with `authreset token issue`",
+        )
     if not near:
         yield Finding("tokens", OK, f"{len(tokens)}, none runs out within {SOON.days} days")
 

@@ -64,8 +64,12 @@ class Demo:
 
 
 async def fill_demo(
-    database: Database, keyring: KeyRing, *, make_hash: Callable[[], Awaitable[str]],
-    actor: str, now: datetime,
+    database: Database,
+    keyring: KeyRing,
+    *,
+    make_hash: Callable[[], Awaitable[str]],
+    actor: str,
+    now: datetime,
 ) -> Demo:
     """Add what is missing, renew the tokens, and tell what there is.
 
@@ -99,7 +103,11 @@ async def _keep_node(
 
 
 async def _keep_user(
-    tx: Transaction, new: NewUser, entity: EntityRef, password_hash: str | None, actor: str,
+    tx: Transaction,
+    new: NewUser,
+    entity: EntityRef,
+    password_hash: str | None,
+    actor: str,
     now: datetime,
 ) -> None:
     known = await find_all_by_email(tx, address_key(new.email))
@@ -112,7 +120,12 @@ async def _keep_token(
 ) -> str:
     token = derive_demo_token(kind, ROOT, keyring.current)
     await renew_api_token(
-        tx, digest=digest_token(token), kind=kind, mode=TokenMode.PRIVATE, entity_id=entity.id,
-        now=now, expires_at=now + _TOKEN_LIFE,
+        tx,
+        digest=digest_token(token),
+        kind=kind,
+        mode=TokenMode.PRIVATE,
+        entity_id=entity.id,
+        now=now,
+        expires_at=now + _TOKEN_LIFE,
     )
     return token

@@ -46,7 +46,12 @@ class IssuedToken:
 
 
 async def issue_token(
-    tx: Transaction, new: NewApiToken, *, keyring: KeyRing, random_bytes: RandomBytes, actor: str,
+    tx: Transaction,
+    new: NewApiToken,
+    *,
+    keyring: KeyRing,
+    random_bytes: RandomBytes,
+    actor: str,
     now: datetime,
 ) -> IssuedToken | BadValue | NoSuchEntry:
     """Make a token, store its digest and write the event."""
@@ -59,13 +64,32 @@ async def issue_token(
     token = new_token(new.kind, keyring, random_bytes)
     expires_at = add_months(now, new.months)
     token_id = await add_api_token(
-        tx, digest=digest_token(token), kind=new.kind, mode=new.mode, entity_id=entity.id,
-        networks=networks, now=now, expires_at=expires_at,
+        tx,
+        digest=digest_token(token),
+        kind=new.kind,
+        mode=new.mode,
+        entity_id=entity.id,
+        networks=networks,
+        now=now,
+        expires_at=expires_at,
     )
-    await add_events(tx, [Event(
-        at=now, kind="token.issued", actor=actor, entity_id=entity.id, subject_id=str(token_id),
-        details={"kind": new.kind.name.lower(), "mode": new.mode, "networks": list(networks)},
-    )])
+    await add_events(
+        tx,
+        [
+            Event(
+                at=now,
+                kind="token.issued",
+                actor=actor,
+                entity_id=entity.id,
+                subject_id=str(token_id),
+                details={
+                    "kind": new.kind.name.lower(),
+                    "mode": new.mode,
+                    "networks": list(networks),
+                },
+            )
+        ],
+    )
     return IssuedToken(token_id, token, new.kind, new.mode, entity, networks, expires_at)
 
 

@@ -27,7 +27,7 @@ async def revoke_token(
     """End a token and write the event."""
     if not await revoke_api_token(tx, token_id, now):
         return NothingToRevoke()
-    await add_events(tx, [Event(
-        at=now, kind="token.revoked", actor=actor, subject_id=str(token_id)
-    )])
+    await add_events(
+        tx, [Event(at=now, kind="token.revoked", actor=actor, subject_id=str(token_id))]
+    )
     return Revoked(token_id, now)

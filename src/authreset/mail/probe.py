@@ -39,7 +39,9 @@ async def probe_smtp(settings: SmtpSettings) -> SmtpReached | SmtpUnreached:
         pool = ConnectionPool(patient, idle_seconds=1, letters_per_connection=1)
         async with pool.connection() as client:
             reached = SmtpReached(
-                server, _tls_version(client), settings.username is not None,
+                server,
+                _tls_version(client),
+                settings.username is not None,
                 time.monotonic() - started,
             )
         await pool.close()

@@ -14,13 +14,18 @@ def group() -> None:
     """Keep `request` a group although it has one verb."""
 
 
-@requests.command("trace", epilog=example(
-    "request trace ada@example.com", "request trace 01a209b4-4329-7116-889a-3d7c86624564"
-))
+@requests.command(
+    "trace",
+    epilog=example(
+        "request trace ada@example.com", "request trace 01a209b4-4329-7116-889a-3d7c86624564"
+    ),
+)
 def trace(
     subject: Annotated[
-        str, typer.Argument(help="The address asked about, or a request's id.",
-                            metavar="EMAIL|REQUEST_ID")
+        str,
+        typer.Argument(
+            help="The address asked about, or a request's id.", metavar="EMAIL|REQUEST_ID"
+        ),
     ],
     as_json: AsJson = False,
 ) -> None:

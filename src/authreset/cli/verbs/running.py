@@ -12,9 +12,9 @@ _Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the program."""
-    app.command("serve", epilog=example(
-        "serve", "serve --host 0.0.0.0 --port 8080 --processes 2"
-    ))(serve)
+    app.command("serve", epilog=example("serve", "serve --host 0.0.0.0 --port 8080 --processes 2"))(
+        serve
+    )
     app.command("worker", epilog=example("worker"))(worker)
     app.command("migrate", epilog=example("migrate"))(migrate)
     app.command("demo", epilog=example("demo", "demo --port 9000 --json"))(demo)

@@ -24,10 +24,13 @@ class Mode(StrEnum):
     PUBLIC = "public"
 
 
-@tokens.command("issue", epilog=example(
-    "token issue --entry pilgrim-planner --type organization --months 12",
-    "token issue --entry pilgrim-planner --type application --network 203.0.113.0/24",
-))
+@tokens.command(
+    "issue",
+    epilog=example(
+        "token issue --entry pilgrim-planner --type organization --months 12",
+        "token issue --entry pilgrim-planner --type application --network 203.0.113.0/24",
+    ),
+)
 def issue_token(
     entry: Entry,
     kind: Annotated[
@@ -65,9 +68,9 @@ def list_tokens(entry: Entry, as_json: AsJson = False) -> None:
     finish(run_opened(lambda opened: work.list_of(opened, entry), as_json=as_json))
 
 
-@tokens.command("revoke", epilog=example(
-    "token revoke 7", "token revoke --token-stdin < leaked-token.txt"
-))
+@tokens.command(
+    "revoke", epilog=example("token revoke 7", "token revoke --token-stdin < leaked-token.txt")
+)
 def revoke_token(
     token_id: Annotated[int | None, typer.Argument(help="The token's id.", metavar="ID")] = None,
     token_stdin: Annotated[

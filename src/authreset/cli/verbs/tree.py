@@ -20,9 +20,12 @@ _Changes = Annotated[
 ]
 
 
-@organizations.command("add", epilog=example(
-    'organization add --entry pilgrim-planner --name "Pilgrim" --set accent=#1f5fbf'
-))
+@organizations.command(
+    "add",
+    epilog=example(
+        'organization add --entry pilgrim-planner --name "Pilgrim" --set accent=#1f5fbf'
+    ),
+)
 def add_organization(
     entry: NewEntry,
     name: Name,
@@ -37,17 +40,20 @@ def add_organization(
     from authreset.cli.work import tree
     from authreset.rules.outcomes import EntityType
 
-    finish(run_opened(
-        lambda opened: tree.add(
-            opened, EntityType.ORGANIZATION, entry, name, parent, settings or ()
-        ),
-        as_json=as_json,
-    ))
+    finish(
+        run_opened(
+            lambda opened: tree.add(
+                opened, EntityType.ORGANIZATION, entry, name, parent, settings or ()
+            ),
+            as_json=as_json,
+        )
+    )
 
 
-@paypoints.command("add", epilog=example(
-    'paypoint add --entry 8cfec329267 --name "Shop" --organization pilgrim-planner'
-))
+@paypoints.command(
+    "add",
+    epilog=example('paypoint add --entry 8cfec329267 --name "Shop" --organization pilgrim-planner'),
+)
 def add_paypoint(
     entry: NewEntry,
     name: Name,
@@ -60,12 +66,14 @@ def add_paypoint(
     from authreset.cli.work import tree
     from authreset.rules.outcomes import EntityType
 
-    finish(run_opened(
-        lambda opened: tree.add(
-            opened, EntityType.PAYPOINT, entry, name, organization, settings or ()
-        ),
-        as_json=as_json,
-    ))
+    finish(
+        run_opened(
+            lambda opened: tree.add(
+                opened, EntityType.PAYPOINT, entry, name, organization, settings or ()
+            ),
+            as_json=as_json,
+        )
+    )
 
 
 @organizations.command("list", epilog=example("organization list", "organization list --json"))
@@ -86,8 +94,15 @@ def change_settings(entry: _Entry, changes: _Changes = None, as_json: AsJson = F
 
 
 for _group, _noun, _entry in (
-    (organizations, "organization", "pilgrim-planner"), (paypoints, "paypoint", "8cfec329267")
+    (organizations, "organization", "pilgrim-planner"),
+    (paypoints, "paypoint", "8cfec329267"),
 ):
-    _group.command("set", epilog=_SETTINGS + "\n\n" + example(
-        f"{_noun} set {_entry} sender_name=Pilgrim link_minutes=30", f"{_noun} set {_entry} accent="
-    ))(change_settings)
+    _group.command(
+        "set",
+        epilog=_SETTINGS
+        + "\n\n"
+        + example(
+            f"{_noun} set {_entry} sender_name=Pilgrim link_minutes=30",
+            f"{_noun} set {_entry} accent=",
+        ),
+    )(change_settings)

@@ -25,10 +25,13 @@ _Within = Annotated[
 ]
 
 
-@users.command("add", epilog=example(
-    'user add --email ada@example.com --entry pilgrim-planner --name "Ada Byron"',
-    "user add ... --password-stdin < password.txt",
-))
+@users.command(
+    "add",
+    epilog=example(
+        'user add --email ada@example.com --entry pilgrim-planner --name "Ada Byron"',
+        "user add ... --password-stdin < password.txt",
+    ),
+)
 def add_user(
     email: Annotated[str, typer.Option(help="E-mail address, unique in the root organization.")],
     entry: Entry,
@@ -52,9 +55,10 @@ def add_user(
     finish(run_opened(lambda opened: work.add(opened, new), as_json=as_json))
 
 
-@users.command("set-status", epilog=example(
-    "user set-status ada@example.com inactive", "user set-status 1000004 active"
-))
+@users.command(
+    "set-status",
+    epilog=example("user set-status ada@example.com inactive", "user set-status 1000004 active"),
+)
 def set_status(
     user: _Who,
     status: Annotated[Status, typer.Argument(help="The new status.")],

@@ -27,9 +27,11 @@ async def demo(opened: Opened, host: str, port: int) -> Outcome:
     hasher = PasswordHasher()
     try:
         filled = await fill_demo(
-            opened.database, opened.keyring,
+            opened.database,
+            opened.keyring,
             make_hash=lambda: hasher.hash(opened.random_bytes(32).hex()),
-            actor=opened.actor, now=opened.clock(),
+            actor=opened.actor,
+            now=opened.clock(),
         )
     finally:
         hasher.close()
@@ -48,9 +50,14 @@ def _describe(demo: Demo, base: str, opened: Opened) -> dict[str, Any]:
         "entry_type": int(demo.entry_type),
         "email": email,
         "users": [
-            {"email": user.email, "name": user.name, "entry": user.entry,
-             "status": int(user.status), "status_name": user.status.name.lower(),
-             "expected": _EXPECTED[user.status]}
+            {
+                "email": user.email,
+                "name": user.name,
+                "entry": user.entry,
+                "status": int(user.status),
+                "status_name": user.status.name.lower(),
+                "expected": _EXPECTED[user.status],
+            }
             for user in demo.users
         ],
         "organization_token": demo.organization_token,
@@ -64,11 +71,21 @@ def _describe(demo: Demo, base: str, opened: Opened) -> dict[str, Any]:
 
 def _curl(base: str, demo: Demo, email: str) -> str:
     body = json.dumps({"email": email, "entry": demo.entry, "entryType": int(demo.entry_type)})
-    return shlex.join([
-        "curl", "-sS", "-X", "POST", f"{base}/api/User/authreset",
-        "-H", f"requestToken: {demo.organization_token}",
-        "-H", "Content-Type: application/json", "-d", body,
-    ])
+    return shlex.join(
+        [
+            "curl",
+            "-sS",
+            "-X",
+            "POST",
+            f"{base}/api/User/authreset",
+            "-H",
+            f"requestToken: {demo.organization_token}",
+            "-H",
+            "Content-Type: application/json",
+            "-d",
+            body,
+        ]
+    )
 
 
 def _print(console: Console, data: dict[str, Any]) -> None:
@@ -89,7 +106,8 @@ def _print(console: Console, data: dict[str, Any]) -> None:
     if data["mailbox_url"] is None:
         console.print(
             "\nThe page /mailbox is shown only while AUTHRESET_SMTP_URL is not set and the public"
-            " URL is on this machine: letters to the demo's users go nowhere.", style="yellow"
+            " URL is on this machine: letters to the demo's users go nowhere.",
+            style="yellow",
         )
 
 

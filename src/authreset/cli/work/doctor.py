@@ -78,7 +78,8 @@ def _answer(findings: list[Finding]) -> Answer:
         counts[finding.verdict] += 1
     failed = counts[Verdict.FAIL]
     data: dict[str, Any] = {
-        "ok": not failed, **counts,
+        "ok": not failed,
+        **counts,
         "checks": [
             {"check": one.check, "verdict": one.verdict, "seen": one.seen, "todo": one.todo}
             for one in findings
@@ -88,7 +89,8 @@ def _answer(findings: list[Finding]) -> Answer:
         data |= {"error": f"{failed} check(s) failed", "todo": "see the checks"}
     rows = [[one.verdict, one.check, one.seen, one.todo] for one in findings]
     return Answer(
-        data, show=show_table(["", "check", "seen", "what to do"], rows, ""),
+        data,
+        show=show_table(["", "check", "seen", "what to do"], rows, ""),
         status=REFUSED if failed else SUCCEEDED,
     )
 
@@ -118,9 +120,11 @@ async def _examine_smtp(url: str) -> list[Finding]:
     probed = await probe_smtp(server)
     if isinstance(probed, SmtpUnreached):
         return list(examine_smtp(SmtpFacts(probed.server, probed.reason)))
-    return list(examine_smtp(SmtpFacts(
-        probed.server, None, probed.tls, probed.is_logged_in, probed.seconds
-    )))
+    return list(
+        examine_smtp(
+            SmtpFacts(probed.server, None, probed.tls, probed.is_logged_in, probed.seconds)
+        )
+    )
 
 
 async def _examine_database(settings: Settings) -> list[Finding]:
@@ -161,8 +165,12 @@ async def _look_at(database: Database, check: str) -> DatabaseFacts:
         # Whatever the driver raises keeps the service from working; its name and words tell why.
         return DatabaseFacts(kind=kind, check=check, fault=_describe(fault))
     return DatabaseFacts(
-        kind=kind, check=check, version=version, revision=state.current,
-        newest_revision=state.newest, is_embedded=path is not None,
+        kind=kind,
+        check=check,
+        version=version,
+        revision=state.current,
+        newest_revision=state.newest,
+        is_embedded=path is not None,
         write_fault=None if state.is_behind else await _try_to_write(database),
         free_bytes=shutil.disk_usage(path.parent).free if path is not None else None,
     )

@@ -16,8 +16,13 @@ def list_settings() -> Outcome:
     wrong = len(survey.errors)
     data = {
         "settings": [
-            {"name": one.variable, "value": one.value, "source": one.source,
-             "meaning": one.meaning, "error": one.error}
+            {
+                "name": one.variable,
+                "value": one.value,
+                "source": one.source,
+                "meaning": one.meaning,
+                "error": one.error,
+            }
             for one in survey.settings
         ],
         "errors": dict(survey.errors),
@@ -26,7 +31,8 @@ def list_settings() -> Outcome:
     if wrong:
         data |= {"error": f"{wrong} setting(s) cannot be used", "todo": "correct them"}
     return Answer(
-        data, show=lambda console: _print(console, survey),
+        data,
+        show=lambda console: _print(console, survey),
         status=REFUSED if wrong else SUCCEEDED,
     )
 

@@ -18,22 +18,33 @@ async def issue(opened: Opened, new: NewApiToken) -> Outcome:
     """Issue a token."""
     async with opened.database.begin() as tx:
         issued = await issue_token(
-            tx, new, keyring=opened.keyring, random_bytes=opened.random_bytes,
-            actor=opened.actor, now=opened.clock(),
+            tx,
+            new,
+            keyring=opened.keyring,
+            random_bytes=opened.random_bytes,
+            actor=opened.actor,
+            now=opened.clock(),
         )
     if not isinstance(issued, IssuedToken):
         return to_refusal(issued)
     data = {
-        "id": issued.id, "token": issued.token, "entry": issued.entity.entry,
-        "type": issued.kind.name.lower(), "mode": issued.mode.value,
-        "networks": list(issued.networks), "expires_at": issued.expires_at,
+        "id": issued.id,
+        "token": issued.token,
+        "entry": issued.entity.entry,
+        "type": issued.kind.name.lower(),
+        "mode": issued.mode.value,
+        "networks": list(issued.networks),
+        "expires_at": issued.expires_at,
     }
-    return Answer(data, (
-        f"{issued.token}\n\n"
-        f"Token {issued.id}, {issued.mode} {issued.kind.name.lower()} token of"
-        f" {issued.entity.entry}, until {issued.expires_at:%Y-%m-%d}.\n"
-        "It is shown this once: only its digest is kept. Send it as the header requestToken."
-    ))
+    return Answer(
+        data,
+        (
+            f"{issued.token}\n\n"
+            f"Token {issued.id}, {issued.mode} {issued.kind.name.lower()} token of"
+            f" {issued.entity.entry}, until {issued.expires_at:%Y-%m-%d}.\n"
+            "It is shown this once: only its digest is kept. Send it as the header requestToken."
+        ),
+    )
 
 
 async def list_of(opened: Opened, entry: str) -> Outcome:
@@ -48,14 +59,21 @@ async def list_of(opened: Opened, entry: str) -> Outcome:
             if one.permissions is None  # the others are OAuth clients', and live an hour
         ]
     rows = [
-        [str(one["id"]), one["type"], one["mode"], one["state"], f"{one['expires_at']:%Y-%m-%d}",
-         ", ".join(one["networks"]) or "anywhere"]
+        [
+            str(one["id"]),
+            one["type"],
+            one["mode"],
+            one["state"],
+            f"{one['expires_at']:%Y-%m-%d}",
+            ", ".join(one["networks"]) or "anywhere",
+        ]
         for one in tokens
     ]
     return Answer(
         {"entry": entry, "tokens": tokens},
         show=show_table(
-            ["id", "type", "mode", "state", "until", "from"], rows,
+            ["id", "type", "mode", "state", "until", "from"],
+            rows,
             f"{entry} has no API token: `authreset token issue`.",
         ),
     )
@@ -65,8 +83,12 @@ def _describe(token: ApiTokenRow, opened: Opened) -> dict[str, Any]:
     is_over = token.expires_at <= opened.clock()
     state = "revoked" if token.revoked_at else "expired" if is_over else "active"
     return {
-        "id": token.id, "type": token.kind.name.lower(), "mode": token.mode, "state": state,
-        "networks": list(token.networks), "expires_at": token.expires_at,
+        "id": token.id,
+        "type": token.kind.name.lower(),
+        "mode": token.mode,
+        "state": state,
+        "networks": list(token.networks),
+        "expires_at": token.expires_at,
         "revoked_at": token.revoked_at,
     }
 

@@ -63,7 +63,8 @@ def _unknown(subject: str, opened: Opened) -> Refusal:
 def _answer(opened: Opened, subject: str, found: Trace) -> Answer:
     settings = opened.settings
     teller = Storyteller(
-        opened.clock(), settings.mailbox_limits,
+        opened.clock(),
+        settings.mailbox_limits,
         not settings.smtp_url and (not settings.public_url or is_loopback(settings.public_url)),
     )
     stories = [(traced, teller.tell(traced, found)) for traced in found.requests]
@@ -91,22 +92,44 @@ def _nothing(opened: Opened) -> str:
 def _describe(traced: TracedRequest, steps: Sequence[Step]) -> dict[str, Any]:
     row = traced.request
     return {
-        "id": str(row["id"]), "received_at": row["received_at"], "email": row["email"],
-        "entry": row["entry"], "outcome": row["outcome"], "settled_at": row["settled_at"],
+        "id": str(row["id"]),
+        "received_at": row["received_at"],
+        "email": row["email"],
+        "entry": row["entry"],
+        "outcome": row["outcome"],
+        "settled_at": row["settled_at"],
         **{name: row[name] for name in _EXPLAINED},
         "steps": [
             {"at": step.at, "step": step.name, "text": step.text, "todo": step.todo}
             for step in steps
         ],
-        "letter": traced.letter and {
+        "letter": traced.letter
+        and {
             name: traced.letter[name]
-            for name in ("id", "state", "recipient", "attempts", "smtp_code", "smtp_text",
-                         "queue_id", "due_at", "finished_at")
+            for name in (
+                "id",
+                "state",
+                "recipient",
+                "attempts",
+                "smtp_code",
+                "smtp_text",
+                "queue_id",
+                "due_at",
+                "finished_at",
+            )
         },
-        "reset": traced.reset and {
+        "reset": traced.reset
+        and {
             name: getattr(traced.reset, name)
-            for name in ("id", "user_id", "created_at", "expires_at", "deadline_at", "ended_at",
-                         "end_reason")
+            for name in (
+                "id",
+                "user_id",
+                "created_at",
+                "expires_at",
+                "deadline_at",
+                "ended_at",
+                "end_reason",
+            )
         },
     }
 
@@ -122,8 +145,7 @@ def _print(
         console.print(data["summary"])
     for user in data["users"]:
         console.print(
-            f"User {user['id']} of {user['organization']} has this address:"
-            f" {user['status_name']}."
+            f"User {user['id']} of {user['organization']} has this address: {user['status_name']}."
         )
     if not data["users"]:
         console.print("No user has this address now.")

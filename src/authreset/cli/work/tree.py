@@ -29,7 +29,11 @@ _ADD: dict[EntityType, Callable[..., Awaitable[Added]]] = {
 
 
 async def add(
-    opened: Opened, kind: EntityType, entry: str, name: str, parent: str | None,
+    opened: Opened,
+    kind: EntityType,
+    entry: str,
+    name: str,
+    parent: str | None,
     pairs: Sequence[str],
 ) -> Outcome:
     """Add a node."""
@@ -59,7 +63,8 @@ async def list_all(opened: Opened) -> Outcome:
     return Answer(
         {"entities": [describe(ref, name) for ref, name in by_path]},
         show=show_table(
-            ["entry", "name", "type"], rows,
+            ["entry", "name", "type"],
+            rows,
             "There is no organisation yet: `authreset organization add`, or `authreset demo`.",
         ),
     )
@@ -75,9 +80,7 @@ async def change(opened: Opened, entry: str, pairs: Sequence[str]) -> Outcome:
         if entity is None:
             return no_such_entry(entry)
         if changes:
-            own = await set_settings(
-                tx, entity, changes, actor=opened.actor, now=opened.clock()
-            )
+            own = await set_settings(tx, entity, changes, actor=opened.actor, now=opened.clock())
         else:
             own = await load_own_settings(tx, entity)
     return _show_settings(entry, own)
@@ -87,7 +90,8 @@ def _show_settings(entry: str, own: dict[str, Any]) -> Answer:
     return Answer(
         {"entry": entry, "settings": own},
         show=show_table(
-            ["setting", "value"], [[name, str(own[name])] for name in sorted(own)],
+            ["setting", "value"],
+            [[name, str(own[name])] for name in sorted(own)],
             f"{entry} sets nothing for itself and inherits everything.",
         ),
     )
@@ -96,6 +100,10 @@ def _show_settings(entry: str, own: dict[str, Any]) -> Answer:
 def describe(ref: EntityRef, name: str) -> dict[str, Any]:
     """Return a node as programs read it."""
     return {
-        "id": ref.id, "type": TYPE_NAMES[EntityType(ref.type)], "entry_type": ref.type,
-        "entry": ref.entry, "name": name, "root_id": ref.root_id,
+        "id": ref.id,
+        "type": TYPE_NAMES[EntityType(ref.type)],
+        "entry_type": ref.type,
+        "entry": ref.entry,
+        "name": name,
+        "root_id": ref.root_id,
     }

@@ -26,7 +26,8 @@ async def add(opened: Opened, new: NewUser) -> Outcome:
     hasher = PasswordHasher()
     try:
         judge = JudgePassword(
-            hasher=hasher, estimate=estimate_strength,
+            hasher=hasher,
+            estimate=estimate_strength,
             minimum_length=opened.settings.password_minimum,
         )
         added = await add_user(
@@ -37,8 +38,12 @@ async def add(opened: Opened, new: NewUser) -> Outcome:
     if not isinstance(added, AddedUser):
         return to_refusal(added)
     data = {
-        "id": added.id, "email": new.email, "name": new.name, "entry": new.entry,
-        "status": int(new.status), "has_password": new.password is not None,
+        "id": added.id,
+        "email": new.email,
+        "name": new.name,
+        "entry": new.entry,
+        "status": int(new.status),
+        "has_password": new.password is not None,
     }
     hint = "" if new.password else " There is no password yet: a reset sets the first one."
     return Answer(data, f"Added user {added.id}, {new.email}, at {new.entry}.{hint}")
@@ -50,9 +55,7 @@ def read_password() -> str | Refusal:
         text = getpass.getpass("Password: ", stream=sys.stderr)
     else:
         text = sys.stdin.readline(_LONGEST_PASSWORD_LINE).rstrip("\r\n")
-    return text or Refusal(
-        "there is no password on standard input", "write it there, as one line"
-    )
+    return text or Refusal("there is no password on standard input", "write it there, as one line")
 
 
 async def change(opened: Opened, who: str, entry: str | None, wanted: UserChange) -> Outcome:
@@ -61,9 +64,7 @@ async def change(opened: Opened, who: str, entry: str | None, wanted: UserChange
         user = await _find(tx, who, entry)
         if isinstance(user, Refusal):
             return user
-        changed = await change_user(
-            tx, user.id, wanted, actor=opened.actor, now=opened.clock()
-        )
+        changed = await change_user(tx, user.id, wanted, actor=opened.actor, now=opened.clock())
     match changed:
         case NoSuchUser():
             return _no_such_user(who)
@@ -74,15 +75,20 @@ async def change(opened: Opened, who: str, entry: str | None, wanted: UserChange
 
 def _say_changed(done: ChangedUser) -> Answer:
     data = {
-        "id": done.id, "changed": list(done.changed), "ended_resets": done.ended_resets,
+        "id": done.id,
+        "changed": list(done.changed),
+        "ended_resets": done.ended_resets,
         "ended_sessions": done.ended_sessions,
     }
     if not done.changed:
         return Answer(data, f"User {done.id} was so already; nothing changed.")
-    return Answer(data, (
-        f"Changed {' and '.join(done.changed)} of user {done.id}; ended {done.ended_resets} open"
-        f" reset(s) and {done.ended_sessions} session(s)."
-    ))
+    return Answer(
+        data,
+        (
+            f"Changed {' and '.join(done.changed)} of user {done.id}; ended {done.ended_resets} open"
+            f" reset(s) and {done.ended_sessions} session(s)."
+        ),
+    )
 
 
 async def _find(tx: Transaction, who: str, entry: str | None) -> User | Refusal:
@@ -111,7 +117,12 @@ def _status_name(status: int) -> str:
 def describe_user(user: User) -> dict[str, Any]:
     """Return a user as programs read it."""
     return {
-        "id": user.id, "root_id": user.root_id, "name": user.name, "status": int(user.status),
-        "status_name": _status_name(user.status), "locked_until": user.locked_until,
-        "has_password": user.password_hash is not None, "last_access_at": user.last_access_at,
+        "id": user.id,
+        "root_id": user.root_id,
+        "name": user.name,
+        "status": int(user.status),
+        "status_name": _status_name(user.status),
+        "locked_until": user.locked_until,
+        "has_password": user.password_hash is not None,
+        "last_access_at": user.last_access_at,
     }
