@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from authreset.cli.answers import iso
+from authreset.cli.story_words import ENDS, OUTCOMES, live, received, reply
 from authreset.flows.trace_request import Trace, TracedRequest
 from authreset.rules.limits import MailboxPolicy
 from authreset.rules.outcomes import LetterState, RequestOutcome, ResetEnd
-from authreset.store.resets import Reset
 
 ALIVE = timedelta(minutes=1)
 
@@ -43,7 +43,7 @@ class Storyteller:
 
     def _intake(self, traced: TracedRequest, trace: Trace) -> Iterator[Step]:
         row = traced.request
-        yield Step(row["received_at"], "received", _received(traced))
+        yield Step(row["received_at"], "received", received(traced))
         if row["outcome"] is None:
             yield self._waiting(row, trace)
         else:
@@ -81,7 +81,7 @@ class Storyteller:
             return self._limited(row["reason"]), (
                 "An earlier mail holds the same link. To allow more, set AUTHRESET_MAILBOX_LIMITS."
             )
-        text, todo = _OUTCOMES[outcome]
+        text, todo = OUTCOMES[outcome]
         elsewhere = [user for user in trace.users if user.root_id != row["root_id"]]
         if outcome is RequestOutcome.NO_USER and elsewhere:
             text += (
@@ -132,7 +132,7 @@ class Storyteller:
         yield self._letter_state(letter)
 
     def _letter_state(self, letter: Mapping[str, Any]) -> Step:
-        said = _reply(letter)
+        said = reply(letter)
         tries = f"after {letter['attempts']} attempt(s)"
         match LetterState(letter["state"]):
             case LetterState.ACCEPTED if letter["smtp_text"] == "local mailbox":
@@ -191,35 +191,17 @@ class Storyteller:
             yield Step(
                 reset.ended_at,
                 f"link_{reset.end_reason}",
-                _ENDS.get(reset.end_reason or "", "The link is over."),
+                ENDS.get(reset.end_reason or "", "The link is over."),
             )
         elif not reset.is_live(self.now):
             yield Step(
                 reset.expires_at or reset.deadline_at,
                 "link_expired",
-                _ENDS[ResetEnd.EXPIRED],
+                ENDS[ResetEnd.EXPIRED],
                 "Ask for a reset again.",
             )
         else:
-            yield Step(None, "link_live", _live(reset))
-
-
-def _received(traced: TracedRequest) -> str:
-    row, token = traced.request, traced.token
-    origin = f" from {row['client_address']}" if row["client_address"] else ""
-    asked = f"about {row['email']}" if row["email"] else "naming no address"
-    if row["source"] == "page":
-        way = "through the hosted page"
-    elif token is not None:
-        way = (
-            f"with API token {token.id} ({token.mode} {token.kind.name.lower()} token of"
-            f" {token.entity.entry})"
-        )
-    elif row["token_id"] is not None:
-        way = f"with API token {row['token_id']}, which is gone"
-    else:
-        way = f"with the session of user {row['user_id']}"
-    return f"Received{origin} {way}, for entry {row['entry'] or '(gone)'}, {asked}."
+            yield Step(None, "link_live", live(reset))
 
 
 def _reset(traced: TracedRequest) -> Iterator[Step]:
@@ -228,55 +210,3 @@ def _reset(traced: TracedRequest) -> Iterator[Step]:
         yield Step(
             reset.created_at, "reset_made", f"Reset {reset.id} was made for user {reset.user_id}."
         )
-
-
-def _live(reset: Reset) -> str:
-    if reset.expires_at is None:
-        return "The link is live; its lifetime starts when the mail server takes the letter."
-    return (
-        f"The link is live until {iso(reset.expires_at)}. A repeated mail renews that, up to"
-        f" {iso(reset.deadline_at)}. Whether it was opened is not recorded."
-    )
-
-
-def _reply(letter: Mapping[str, Any]) -> str:
-    text = (letter["smtp_text"] or "no reason was kept").rstrip(".")
-    if letter["smtp_code"] is None:
-        return f"no answer of a mail server ({text})."
-    queue_id = f", queue id {letter['queue_id']}" if letter["queue_id"] else ""
-    return f"SMTP {letter['smtp_code']} {text}{queue_id}."
-
-
-_OUTCOMES: Mapping[RequestOutcome, tuple[str, str | None]] = {
-    RequestOutcome.MAILED: ("A user is meant: a reset was made and its letter queued.", None),
-    RequestOutcome.REPEATED: (
-        "The user had a live link already: the same link is sent again.",
-        None,
-    ),
-    RequestOutcome.NO_SUBJECT: (
-        "It names nobody, so nobody is mailed.",
-        "Send the e-mail address, or call with the user's session token.",
-    ),
-    RequestOutcome.NO_USER: (
-        "No user of this organization has the address.",
-        "Check its spelling and the token's organization; `authreset user add` adds a user.",
-    ),
-    RequestOutcome.INACTIVE: (
-        "The user is neither active nor locked, so no mail is sent.",
-        "`authreset user set-status USER active`, if that is right, and ask again.",
-    ),
-    RequestOutcome.OUT_OF_SCOPE: (
-        "The user holds no role at, above or below the entry that was named.",
-        "Name an entry where the user holds a role, or none at all.",
-    ),
-    RequestOutcome.LIMITED: ("The mailbox's limit was met.", None),
-}
-
-_ENDS: Mapping[str, str] = {
-    ResetEnd.USED: "The link was used: a new password was set and every session ended.",
-    ResetEnd.EXPIRED: "The link's time ran out unused.",
-    ResetEnd.UNDELIVERED: "The link was ended because its mail could not be delivered.",
-    ResetEnd.PASSWORD_CHANGED: "The link was ended by a change of the password on another way.",
-    ResetEnd.EMAIL_CHANGED: "The link was ended by a change of the user's address.",
-    ResetEnd.STATUS_CHANGED: "The link was ended by a change of the user's status.",
-}

@@ -85,8 +85,8 @@ def _say_changed(done: ChangedUser) -> Answer:
     return Answer(
         data,
         (
-            f"Changed {' and '.join(done.changed)} of user {done.id}; ended {done.ended_resets} open"
-            f" reset(s) and {done.ended_sessions} session(s)."
+            f"Changed {' and '.join(done.changed)} of user {done.id}; ended"
+            f" {done.ended_resets} open reset(s) and {done.ended_sessions} session(s)."
         ),
     )
 
