@@ -1,4 +1,4 @@
-"""What the supervisor's children run: one web process, or one worker. Started by `serving` alone."""
+"""What the supervisor's children run: a web process, or a worker. Started by `serving` alone."""
 
 import asyncio
 import contextlib

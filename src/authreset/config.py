@@ -1,4 +1,4 @@
-"""Settings: one frozen tree, read once from the environment and a TOML file. Nothing else reads them.
+"""Settings: one frozen tree, read once from the environment and a TOML file, nowhere else.
 
 The environment wins over the file. Each setting's name in the environment is `AUTHRESET_` and its
 field's name in capitals; in the file it is the field's name. `docs/operating.md` lists them all.
@@ -119,9 +119,7 @@ class Settings:
         "Mails one mailbox gets: 'per hour,per day,seconds between', or off.",
         _mailbox_policy,
     )
-    password_minimum: int = _setting(
-        12, "Fewest characters of a new password.", _whole(8, 64)
-    )
+    password_minimum: int = _setting(12, "Fewest characters of a new password.", _whole(8, 64))
     link_minutes: int = _setting(
         60, "Minutes a link lives after its mail was accepted.", _whole(5, 1440)
     )
@@ -140,8 +138,9 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
             if environ.get(PREFIX + one.name.upper())
         },
     }
-    return Settings(**{one.name: _parse(one, given[one.name]) for one in fields(Settings)
-                       if one.name in given})
+    return Settings(
+        **{one.name: _parse(one, given[one.name]) for one in fields(Settings) if one.name in given}
+    )
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
@@ -166,6 +165,10 @@ def _read_file(path: str | None) -> dict[str, str]:
         raise ConfigError(f"{CONFIG_VARIABLE}: cannot read {path}: {error}") from None
     known = {one.name for one in fields(Settings)}
     if unknown := sorted(content.keys() - known):
-        raise ConfigError(f"{path}: unknown setting {unknown[0]}; known: {', '.join(sorted(known))}")
-    return {name: ",".join(map(str, value)) if isinstance(value, list) else str(value)
-            for name, value in content.items()}
+        raise ConfigError(
+            f"{path}: unknown setting {unknown[0]}; known: {', '.join(sorted(known))}"
+        )
+    return {
+        name: ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        for name, value in content.items()
+    }

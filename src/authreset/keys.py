@@ -1,4 +1,4 @@
-"""Reading the secret keys, and making the first one. What is derived from them is `rules.keyrings`."""
+"""Reading the secret keys, and making the first one. `rules.keyrings` derives from them."""
 
 import binascii
 import os

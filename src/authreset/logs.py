@@ -1,4 +1,4 @@
-"""Structured logs on standard error. The last step masks tokens and addresses, whoever wrote them."""
+"""Structured logs on standard error; tokens and addresses are masked, whoever wrote them."""
 
 import logging
 import re
@@ -34,10 +34,12 @@ def configure_logs(format: str, level: str) -> None:
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
-    ))
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+        )
+    )
     logging.root.handlers = [handler]
     logging.root.setLevel(level.upper())
     for chatty in ("uvicorn.access", "aiosmtplib", "aiosqlite", "alembic"):

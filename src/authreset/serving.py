@@ -1,4 +1,4 @@
-"""Processes: a small supervisor that listens once and keeps its children alive. No work is done here.
+"""Processes: a small supervisor that listens once and keeps its children alive. Does no work.
 
 The supervisor imports little, since it stays in memory for nothing but watching.
 """
@@ -80,8 +80,10 @@ class Supervisor:
                 child.failures = 0 if lived > 60 else child.failures + 1
                 pause = min(FIRST_PAUSE * 2 ** max(child.failures - 1, 0), LONGEST_PAUSE)
                 child.restart_at = now + pause
-                _say(f"{child.arguments[0]} process ended with {child.process.returncode}; "
-                     f"starting it again in {pause:g} s")
+                _say(
+                    f"{child.arguments[0]} process ended with {child.process.returncode}; "
+                    f"starting it again in {pause:g} s"
+                )
             elif now >= child.restart_at:
                 self._children[place] = self._start(child.arguments, child.failures)
 

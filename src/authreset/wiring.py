@@ -25,6 +25,7 @@ from authreset.mail.smtp import SmtpCarrier, parse_smtp_url
 from authreset.rules.circuits import Circuit
 from authreset.rules.keyrings import KeyRing
 from authreset.rules.limits import KeyedBuckets, Rate
+from authreset.shared_limits import SharedLimits
 from authreset.store.database import Database, database_url
 from authreset.store.intake import Appender, PostgresAppender, SqliteAppender
 from authreset.store.schema import migrate
@@ -81,6 +82,11 @@ async def open_web_parts(settings: Settings, public_url: str) -> AsyncIterator[W
         stack.push_async_callback(appender.close)
         intake = Intake(appender.append, flights=appender.flights)
         stack.push_async_callback(intake.close)
+        shared = None
+        if settings.limits_url:
+            rates = {"address": settings.limit_address, "token": settings.limit_token}
+            shared = SharedLimits(settings.limits_url, rates)
+            stack.push_async_callback(shared.close)
         hasher = PasswordHasher()
         stack.callback(hasher.close)
         yield WebParts(
@@ -89,7 +95,10 @@ async def open_web_parts(settings: Settings, public_url: str) -> AsyncIterator[W
             database=database,
             intake_database=intake_database,
             authenticator=Authenticator(
-                intake=intake_database, main=database, keyring=keyring, clock=utc_now,
+                intake=intake_database,
+                main=database,
+                keyring=keyring,
+                clock=utc_now,
                 monotonic=time.monotonic,
             ),
             intake=intake,
@@ -102,6 +111,7 @@ async def open_web_parts(settings: Settings, public_url: str) -> AsyncIterator[W
             mailbox_shown=is_mailbox_shown(settings, public_url),
             limit_token=_throttle(settings.limit_token),
             limit_address=_throttle(settings.limit_address),
+            shared_limits=shared,
         )
 
 
@@ -114,11 +124,17 @@ async def open_worker(settings: Settings, public_url: str) -> AsyncIterator[Work
         carrier, senders = _carrier(settings, public_url)
         stack.push_async_callback(carrier.close)
         rules = ProcessingRules(
-            keyring=keyring, clock=utc_now, new_id=RequestIds(), mailbox=settings.mailbox_limits,
+            keyring=keyring,
+            clock=utc_now,
+            new_id=RequestIds(),
+            mailbox=settings.mailbox_limits,
             link_lifetime=timedelta(minutes=settings.link_minutes),
         )
         mailer = Mailer(
-            database=database, carrier=carrier, rules=rules, chance=random.random,
+            database=database,
+            carrier=carrier,
+            rules=rules,
+            chance=random.random,
             composition=Composition(keyring, public_url, settings.mail_from),
         )
         yield Worker(

@@ -149,8 +149,12 @@ class Worker:
         if not report.recorded:
             STALE.inc()
         self._log.info(
-            "letter_attempted", letter_id=str(attempt.letter.id), state=attempt.state.value,
-            smtp_code=attempt.smtp_code, reason=attempt.smtp_text, recorded=report.recorded,
+            "letter_attempted",
+            letter_id=str(attempt.letter.id),
+            state=attempt.state.value,
+            smtp_code=attempt.smtp_code,
+            reason=attempt.smtp_text,
+            recorded=report.recorded,
         )
 
     async def _give_back_waiting(self) -> None:

@@ -103,4 +103,3 @@ def _write(
         account_address=row.recipient,
         client_address=row.client_address,
     )
-

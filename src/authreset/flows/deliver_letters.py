@@ -151,43 +151,70 @@ class Mailer:
     ) -> Attempt:
         if isinstance(delivery, Uncomposable):
             return Attempt(
-                letter=letter, state=LetterState.FAILED, at=now, due_at=now,
+                letter=letter,
+                state=LetterState.FAILED,
+                at=now,
+                due_at=now,
                 smtp_text=delivery.reason,
             )
         if isinstance(delivery, Accepted):
             return Attempt(
-                letter=letter, state=LetterState.ACCEPTED, at=now, due_at=now,
-                smtp_code=delivery.code, smtp_text=delivery.text, queue_id=delivery.queue_id,
+                letter=letter,
+                state=LetterState.ACCEPTED,
+                at=now,
+                due_at=now,
+                smtp_code=delivery.code,
+                smtp_text=delivery.text,
+                queue_id=delivery.queue_id,
             )
         if isinstance(delivery, Deferred):
             return self._defer(letter, delivery, now)
         return Attempt(
-            letter=letter, state=LetterState.FAILED, at=now, due_at=now,
-            smtp_code=delivery.code, smtp_text=delivery.reason,
+            letter=letter,
+            state=LetterState.FAILED,
+            at=now,
+            due_at=now,
+            smtp_code=delivery.code,
+            smtp_text=delivery.reason,
         )
 
     def _defer(self, letter: LeasedLetter, fault: Deferred, now: datetime) -> Attempt:
         decision = decide_retry(
-            attempts=letter.attempts + 1, first_attempt_at=letter.first_attempt_at or now,
-            now=now, chance=self._chance, policy=self._retry,
+            attempts=letter.attempts + 1,
+            first_attempt_at=letter.first_attempt_at or now,
+            now=now,
+            chance=self._chance,
+            policy=self._retry,
         )
         if isinstance(decision, GiveUp):
             return Attempt(
-                letter=letter, state=LetterState.FAILED, at=now, due_at=now,
-                smtp_code=fault.code, smtp_text=f"{decision.reason}; last: {fault.reason}",
+                letter=letter,
+                state=LetterState.FAILED,
+                at=now,
+                due_at=now,
+                smtp_code=fault.code,
+                smtp_text=f"{decision.reason}; last: {fault.reason}",
             )
         return Attempt(
-            letter=letter, state=LetterState.DEFERRED, at=now, due_at=decision.at,
-            smtp_code=fault.code, smtp_text=fault.reason,
+            letter=letter,
+            state=LetterState.DEFERRED,
+            at=now,
+            due_at=decision.at,
+            smtp_code=fault.code,
+            smtp_text=fault.reason,
         )
 
     async def _record(self, ended: list[tuple[Attempt, Reset | None]]) -> None:
         async with self._database.begin() as tx:
             recorded = await record_attempts(tx, [attempt for attempt, _ in ended])
-            await start_lifetimes(tx, [
-                (reset, attempt.at) for attempt, reset in ended
-                if reset is not None and attempt.state is LetterState.ACCEPTED
-            ])
+            await start_lifetimes(
+                tx,
+                [
+                    (reset, attempt.at)
+                    for attempt, reset in ended
+                    if reset is not None and attempt.state is LetterState.ACCEPTED
+                ],
+            )
         self._stale |= {
             attempt.letter.id for attempt, _ in ended if attempt.letter.id not in recorded
         }

@@ -45,18 +45,28 @@ class Batch:
     digests: dict[UUID, bytes] = field(default_factory=dict)
 
     def settle(
-        self, request: WaitingRequest, outcome: RequestOutcome, reason: str,
+        self,
+        request: WaitingRequest,
+        outcome: RequestOutcome,
+        reason: str,
         letter_id: UUID | None = None,
     ) -> None:
         """Note what became of a request."""
-        self.settlements.append(Settlement(
-            request_id=request.id, outcome=outcome, reason=reason,
-            mailbox_digest=self.digests.get(request.id), letter_id=letter_id,
-        ))
+        self.settlements.append(
+            Settlement(
+                request_id=request.id,
+                outcome=outcome,
+                reason=reason,
+                mailbox_digest=self.digests.get(request.id),
+                letter_id=letter_id,
+            )
+        )
 
 
 async def mail_links(
-    tx: Transaction, rules: ProcessingRules, batch: Batch,
+    tx: Transaction,
+    rules: ProcessingRules,
+    batch: Batch,
     mailed: Sequence[tuple[WaitingRequest, User]],
 ) -> None:
     """Give each user one live reset and one letter on its way, and settle their requests.
@@ -81,17 +91,21 @@ async def mail_links(
         batch.settle(request, outcome, reason, on_their_way[reset.id])
 
 
-def _make_reset(
-    rules: ProcessingRules, batch: Batch, user: User, profile: EntityProfile
-) -> Reset:
+def _make_reset(rules: ProcessingRules, batch: Batch, user: User, profile: EntityProfile) -> Reset:
     minutes = profile.settings.link_minutes
     lifetime = rules.link_lifetime if minutes is None else timedelta(minutes=minutes)
     reset = new_reset(rules, user.id, profile.ref.id, lifetime, batch.now)
     batch.resets.append(reset)
-    batch.events.append(Event(
-        at=batch.now, kind="reset.made", actor="worker", user_id=user.id,
-        entity_id=profile.ref.id, subject_id=str(reset.id),
-    ))
+    batch.events.append(
+        Event(
+            at=batch.now,
+            kind="reset.made",
+            actor="worker",
+            user_id=user.id,
+            entity_id=profile.ref.id,
+            subject_id=str(reset.id),
+        )
+    )
     return reset
 
 
@@ -101,9 +115,13 @@ def new_reset(
     """Return a reset with the digest of its derived token; the token itself is let go at once."""
     id, key = rules.new_id(), rules.keyring.current
     return Reset(
-        id=id, user_id=user_id, entity_id=entity_id,
-        token_digest=digest_token(derive_reset_token(id, key)), key_id=key.id,
-        lifetime_seconds=int(lifetime.total_seconds()), created_at=now,
+        id=id,
+        user_id=user_id,
+        entity_id=entity_id,
+        token_digest=digest_token(derive_reset_token(id, key)),
+        key_id=key.id,
+        lifetime_seconds=int(lifetime.total_seconds()),
+        created_at=now,
         deadline_at=now + LONGEST_RESET,
     )
 
@@ -112,9 +130,15 @@ def _make_letter(
     rules: ProcessingRules, batch: Batch, request: WaitingRequest, user: User, reset: Reset
 ) -> UUID:
     letter = NewLetter(
-        id=rules.new_id(), template=Template.RESET, user_id=user.id, root_id=user.root_id,
-        entity_id=request.entity_id, recipient=user.email, created_at=batch.now,
-        reset_id=reset.id, client_address=request.client_address,
+        id=rules.new_id(),
+        template=Template.RESET,
+        user_id=user.id,
+        root_id=user.root_id,
+        entity_id=request.entity_id,
+        recipient=user.email,
+        created_at=batch.now,
+        reset_id=reset.id,
+        client_address=request.client_address,
     )
     batch.letters.append(letter)
     return letter.id

@@ -105,7 +105,10 @@ async def _decide(
 
 
 async def _apply_limits(
-    tx: Transaction, rules: ProcessingRules, batch: Batch, waiting: Sequence[WaitingRequest],
+    tx: Transaction,
+    rules: ProcessingRules,
+    batch: Batch,
+    waiting: Sequence[WaitingRequest],
     callers: Mapping[int, User],
 ) -> list[WaitingRequest]:
     """Settle what names nobody and what is over its mailbox's limit; return the rest."""
@@ -149,7 +152,9 @@ async def _find_subjects(
 
 
 def _judge_all(
-    batch: Batch, requests: Iterable[WaitingRequest], subjects: Mapping[UUID, User],
+    batch: Batch,
+    requests: Iterable[WaitingRequest],
+    subjects: Mapping[UUID, User],
     paths: Mapping[int, Sequence[str]],
 ) -> list[tuple[WaitingRequest, User]]:
     mailed: list[tuple[WaitingRequest, User]] = []

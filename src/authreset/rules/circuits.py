@@ -38,7 +38,7 @@ class Circuit:
         """Note that the other side could not be reached."""
         if self._monotonic() < self._open_until:
             return  # one of those that were under way when the first of them failed
-        pause = min(FIRST_PAUSE * 2**min(self._failures, 10), LONGEST_PAUSE)
+        pause = min(FIRST_PAUSE * 2 ** min(self._failures, 10), LONGEST_PAUSE)
         self._failures += 1
         self._open_until = self._monotonic() + pause * (1 - self._chance() / 2)
 

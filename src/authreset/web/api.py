@@ -19,7 +19,6 @@ from authreset.flows.log_out import LogOut
 from authreset.flows.redeem_reset import Redeemed
 from authreset.flows.refresh_session import RefreshSession
 from authreset.rules.addresses import has_unsafe_characters, is_address
-from authreset.rules.networks import limit_key
 from authreset.rules.outcomes import EntityType
 from authreset.rules.tenancy import EntityRef
 from authreset.rules.tokens import TokenKind, read_kind
@@ -167,7 +166,7 @@ class Calls:
 
     async def _admit_holder(self, request: Request, address: str) -> str | UserCaller | Fault:
         """Return a reset token of the right form, looked up later, or a user with a session."""
-        if wait := self._parts.limit_address(limit_key(address)):
+        if wait := await self._parts.wait_of_address(address):
             return too_many(wait)
         token = token_of(request)
         if token and read_kind(token, self._parts.keyring) is TokenKind.RESET:
@@ -180,7 +179,7 @@ class Calls:
         return UNAUTHORIZED if isinstance(holder, str) else holder
 
     async def _admit_application(self, request: Request, address: str) -> ApiCaller | Fault:
-        if wait := self._parts.limit_address(limit_key(address)):
+        if wait := await self._parts.wait_of_address(address):
             return too_many(wait)
         caller = await self._parts.authenticator.authenticate(token_of(request), address)
         if isinstance(caller, Unauthorized):

@@ -58,7 +58,10 @@ def build_app(parts: WebParts, journal: Journal, intake: IntakeCalls) -> ASGIApp
     """Return the whole application."""
     behind = Starlette(
         routes=[
-            *api.routes(parts), *oauth.routes(parts), *pages.routes(parts), *health.routes(parts)
+            *api.routes(parts),
+            *oauth.routes(parts),
+            *pages.routes(parts),
+            *health.routes(parts),
         ],
         exception_handlers={
             HTTPException: _told(journal),
@@ -80,7 +83,8 @@ class IntakeFront:
         """Serve the call, or hand on everything else."""
         is_post = scope["type"] == "http" and scope["method"] == "POST"
         if not is_post or canonical_path(scope["path"]) != INTAKE_PATH:
-            return await self._behind(scope, receive, send)
+            await self._behind(scope, receive, send)
+            return
         peer = scope["client"][0] if scope["client"] else ""
         answer = await self._calls.serve(scope["headers"], await read_body(receive), peer)
         await send(
@@ -99,7 +103,8 @@ class Frame:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
-            return await self._behind(scope, receive, send)
+            await self._behind(scope, receive, send)
+            return
         id = str(self._new_id())
         path = canonical_path(scope["path"])
         scope = {**scope, "path": path, "raw_path": path.encode(), "state": {"request_id": id}}
@@ -110,8 +115,9 @@ class Frame:
             await send(message)
 
         if scope["method"] == "OPTIONS" and path in CORS_PATHS:
-            return await Response(status_code=204)(scope, receive, send_framed)
-        # Starlette answers a fault through `_failed` and raises it all the same, to be logged twice.
+            await Response(status_code=204)(scope, receive, send_framed)
+            return
+        # Starlette answers a fault through `_failed` and raises it as well, to be logged twice.
         with suppress(Exception):
             await self._behind(scope, receive, send_framed)
 
@@ -123,7 +129,8 @@ def answer(request: Request, fault: Fault, headers: Mapping[str, str] = {}) -> R
     if fault.retry_after is not None:
         extra["retry-after"] = str(fault.retry_after)
     if _wants_page(request):
-        page = render(ProblemView(fault.status, fault.text, f"{fault.explanation} {fault.todo}", id))
+        told = f"{fault.explanation} {fault.todo}"
+        page = render(ProblemView(fault.status, fault.text, told, id))
         return HTMLResponse(page, fault.status, extra)
     body = fault.body(id if fault.status >= 500 else "")
     return Response(body, fault.status, extra, "application/json")

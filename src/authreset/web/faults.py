@@ -17,13 +17,18 @@ class Fault:
 
     def body(self, request_id: str = "") -> bytes:
         """Return the JSON body. A request id is told where the fault is ours."""
-        explanation = f"{self.explanation} Request id: {request_id}." if request_id else self.explanation
-        return msgspec.json.encode({
-            "isSuccess": False,
-            "responseCode": self.status,
-            "responseText": self.text,
-            "responseData": {"explanation": explanation, "todoAction": self.todo},
-        })
+        told_id = f" Request id: {request_id}." if request_id else ""
+        return msgspec.json.encode(
+            {
+                "isSuccess": False,
+                "responseCode": self.status,
+                "responseText": self.text,
+                "responseData": {
+                    "explanation": self.explanation + told_id,
+                    "todoAction": self.todo,
+                },
+            }
+        )
 
 
 def bad_request(explanation: str, todo: str = "Correct the request and send it again.") -> Fault:
@@ -58,8 +63,11 @@ def too_many(seconds: float) -> Fault:
     """The API token or the client address sends more than it may."""
     wait = max(1, int(-(-seconds // 1)))
     return Fault(
-        429, "Too many requests", "Too many requests from this caller.",
-        "Wait as long as the Retry-After header says.", wait,
+        429,
+        "Too many requests",
+        "Too many requests from this caller.",
+        "Wait as long as the Retry-After header says.",
+        wait,
     )
 
 

@@ -9,7 +9,6 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 import msgspec
 
@@ -33,7 +32,7 @@ PERMISSION = "authreset"
 
 SUCCESS = json.dumps({"isSuccess": True, "responseText": "Success"}, separators=(",", ":")).encode()
 
-NO_ADDRESS = bad_request("email is not an e-mail address.", "Send an address such as a@example.com.")
+NO_ADDRESS = bad_request("email is not an e-mail address.", "Send one such as a@example.com.")
 ENTRY_ALONE = bad_request("entry and entryType go together.", "Send both, or neither.")
 NO_TYPE = bad_request("entryType is neither 0 nor 2.", "Send 0 for a partner, 2 for a paypoint.")
 NO_ENTRY = bad_request("entry is not a valid identifier.", "Send the entry's identifier.")
@@ -77,13 +76,16 @@ class IntakeCalls:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def serve_soon(
-        self, headers: Sequence[tuple[bytes, bytes]], body: bytes, peer: str,
+        self,
+        headers: Sequence[tuple[bytes, bytes]],
+        body: bytes,
+        peer: str,
         respond: Callable[[Answer], None],
     ) -> None:
         """Serve a call and hand its answer to `respond`, now or later. Never raises."""
         call = self._read(headers, peer)
         try:
-            verdict = self._limit_address(call) or self._decide(call, body)
+            verdict = self._limit_address(call) or self._decide_at_once(call, body)
         except Exception as error:
             verdict = self._journal.failed(str(call.id), error)
         if isinstance(verdict, NewRequest):
@@ -112,14 +114,23 @@ class IntakeCalls:
     ) -> None:
         respond(self._answer(call, await self._settle(call, body)))
 
+    def _decide_at_once(self, call: Call, body: bytes) -> NewRequest | Fault | Missing:
+        if self._parts.shared_limits is not None:
+            return _ELSEWHERE
+        return self._decide(call, body)
+
     async def _settle(self, call: Call, body: bytes) -> Fault | None:
         try:
+            if fault := await self._ask_shared("address", limit_key(call.address)):
+                return fault
             verdict = self._decide(call, body)
             while isinstance(verdict, Missing):
                 await verdict.fetch()
                 verdict = self._decide(call, body)
             if isinstance(verdict, Fault):
                 return verdict
+            if fault := await self._ask_shared("token", str(verdict.token_id)):
+                return fault
             return _fault_of(await self._parts.intake.record(verdict))
         except StoreUnavailable:
             return UNAVAILABLE
@@ -129,8 +140,9 @@ class IntakeCalls:
     def _read(self, headers: Sequence[tuple[bytes, bytes]], peer: str) -> Call:
         trusted = self._parts.settings.trusted_proxies
         if trusted:
-            forwarded = [value.decode("latin-1") for name, value in headers
-                         if name == b"x-forwarded-for"]
+            forwarded = [
+                value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"
+            ]
             peer = client_address(peer, ", ".join(forwarded) or None, trusted)
         return Call(headers, self._parts.new_id(), peer)
 
@@ -158,9 +170,7 @@ class IntakeCalls:
     async def _identify(self, call: Call) -> None:
         call.caller = await self._parts.authenticator.authenticate(call.token, call.address)
 
-    def _find_entity(
-        self, question: ResetQuestion, caller: Caller
-    ) -> EntityRef | Fault | Missing:
+    def _find_entity(self, question: ResetQuestion, caller: Caller) -> EntityRef | Fault | Missing:
         email, entry, type = question.email, question.entry, question.entryType
         if email is not None and (len(email) > LONGEST_EMAIL or not is_address(email)):
             return NO_ADDRESS
@@ -181,6 +191,10 @@ class IntakeCalls:
 
     async def _fetch_entity(self, entry: str) -> None:
         await self._parts.authenticator.find_entity(entry)
+
+    async def _ask_shared(self, kind: str, key: str) -> Fault | None:
+        wait = await self._parts.shared_wait(kind, key)
+        return too_many(wait) if wait else None
 
     def _limit_token(self, caller: Caller) -> Fault | None:
         if isinstance(caller, UserCaller):
@@ -226,6 +240,13 @@ class IntakeCalls:
         return Answer(fault.status, headers, body)
 
 
+async def _nothing() -> None:
+    """There is nothing to fetch; the decision only has to be made where it may wait."""
+
+
+_ELSEWHERE = Missing(_nothing)
+
+
 def _is_private(caller: Caller | Unauthorized | None) -> bool:
     return isinstance(caller, ApiCaller) and not caller.is_public
 
@@ -234,4 +255,3 @@ def _fault_of(accepted: Accepted) -> Fault | None:
     if accepted is RECORDED:
         return None
     return INTERNAL if accepted is REFUSED else UNAVAILABLE
-

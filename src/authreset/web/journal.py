@@ -1,4 +1,4 @@
-"""What the HTTP edge writes to the log and counts. Never a token, a body or a path with a secret."""
+"""What the HTTP edge logs and counts. Never a token, a body or a path with a secret."""
 
 from collections.abc import Callable
 

@@ -18,7 +18,6 @@ from authreset.flows.issue_access_token import (
     IssueAccessToken,
 )
 from authreset.rules.addresses import has_unsafe_characters
-from authreset.rules.networks import limit_key
 from authreset.web.answers import refusal, telling
 from authreset.web.faults import Fault, bad_request, too_many
 from authreset.web.parts import WebParts
@@ -60,7 +59,7 @@ def routes(parts: WebParts) -> list[BaseRoute]:
     )
 
     async def serve(request: Request) -> Response | Fault:
-        if wait := parts.limit_address(limit_key(parts.client_address(request))):
+        if wait := await parts.wait_of_address(parts.client_address(request)):
             return too_many(wait)
         question = await read_question(request, _QUESTIONS)
         return question if isinstance(question, Fault) else await _issue(issue, question)

@@ -14,7 +14,6 @@ from authreset.flows.accept_request import NewRequest, Recorded
 from authreset.flows.inspect_reset import LinkOver, LiveReset
 from authreset.flows.judge_password import Weak
 from authreset.rules.addresses import has_unsafe_characters, is_address
-from authreset.rules.networks import limit_key
 from authreset.store.entities import EntityProfile, find_entity, load_profiles
 from authreset.web import documents, mailbox
 from authreset.web.answers import (
@@ -129,7 +128,7 @@ class HostedPages:
     async def _admit(self, request: Request) -> dict[str, str] | Fault:
         if is_from_elsewhere(request, self._parts.public_url):
             return OTHER_SITE
-        wait = self._parts.limit_address(limit_key(self._parts.client_address(request)))
+        wait = await self._parts.wait_of_address(self._parts.client_address(request))
         return slow_down(wait) if wait else await read_form(request)
 
     async def _find_profile(self, entry: str) -> EntityProfile | None:

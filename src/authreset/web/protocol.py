@@ -34,7 +34,12 @@ class ExpressCycle:
     """Stands where uvicorn keeps the request under way, so that its bookkeeping goes on."""
 
     __slots__ = (
-        "body", "disconnected", "keep_alive", "message_event", "more_body", "response_complete"
+        "body",
+        "disconnected",
+        "keep_alive",
+        "message_event",
+        "more_body",
+        "response_complete",
     )
 
     def __init__(self, keep_alive: bool) -> None:
@@ -83,7 +88,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._in_head:
             self._head_size += len(data)
             if self._head_size > LONGEST_HEAD + LONGEST_BODY:
-                return self._refuse(HEAD_TOO_LARGE.body())
+                self._refuse(HEAD_TOO_LARGE.body())
+                return
         super().data_received(data)
         if self._in_head and self._head_size > LONGEST_HEAD and not self.transport.is_closing():
             self._refuse(HEAD_TOO_LARGE.body())

@@ -1,4 +1,4 @@
-"""Reading bodies strictly: one meaning a body, or a fault. What a body asks for is not judged here."""
+"""Reading bodies strictly: one meaning a body, or a fault. Judges nothing that a body asks for."""
 
 import json
 from typing import Any, TypeVar
