@@ -19,7 +19,7 @@ Sweeper = Callable[[Transaction, datetime, int], Awaitable[int]]
 
 
 async def sweep(database: Database, now: datetime, retention: timedelta) -> dict[str, int]:
-    """Remove old rows and return how many of each noun. Raises StoreUnavailable midway, harmlessly."""
+    """Remove old rows and return how many of each noun. StoreUnavailable midway does no harm."""
     kept_since, yesterday = now - retention, now - timedelta(days=1)
     chores: dict[str, tuple[Sweeper, datetime]] = {
         "requests": (sweep_requests, kept_since),

@@ -13,7 +13,7 @@ KEY_ID_BYTES = 2
 SHORTEST_KEY = 32
 
 
-class KeyTooShort(ValueError):  # noqa: N818 -- says what is wrong, as its neighbours do
+class KeyTooShort(ValueError):
     """A key has fewer bytes than an HMAC-SHA256 key should have (RFC 2104, section 3)."""
 
     def __init__(self) -> None:
