@@ -137,7 +137,7 @@ def show(rows: list[Row], target: server.Target, new_password: letters.NewPasswo
     if target.root and any(row.letters == 0 for row in rows):
         console.print(f"the server's log: {server.LOG.relative_to(server.ROOT)}")
     if target.oauth is None:
-        console.print(f"OAuth not asked: {target.oauth_note}")
+        console.print("OAuth not asked: no AUTHRESET_CLIENT_ID in the environment")
     if new_password:
         colour = "green" if new_password.ok else "red"
         console.print(

@@ -19,11 +19,11 @@ class Finished:
 
     @property
     def complaint(self) -> str:
-        """The last thing it said that is not indented, as the lines of a stack trace are."""
+        """The last thing it said, past the lines of a stack trace."""
         if self.code is None:
             return "timed out"
         said = (self.errors.strip() or self.output.strip()).splitlines()
-        told = [line.strip() for line in said if line[:1].strip()]
+        told = [line.strip() for line in said if not line.strip().startswith(("at ", "from "))]
         return told[-1] if told else f"exit status {self.code}"
 
 

@@ -46,7 +46,6 @@ class Target:
     entry_type: str
     addresses: dict[str, str]
     oauth: OAuth | None
-    oauth_note: str = ""
     root: str | None = None
     application_token: str = ""
 
@@ -66,7 +65,6 @@ def running(base_url: str, names: Sequence[str]) -> Target:
         entry_type=os.environ.get("AUTHRESET_ENTRY_TYPE", "0"),
         addresses=dict.fromkeys(names, own["EMAIL"]),
         oauth=OAuth(client_id, secret) if client_id else None,
-        oauth_note="no AUTHRESET_CLIENT_ID in the environment",
     )
 
 
@@ -97,42 +95,32 @@ def _settle(root: str, names: Sequence[str], environment: dict[str, str]) -> Tar
     for name, address in addresses.items():
         user = ("user", "add", "--email", address, "--entry", demo["entry"], "--name", name)
         _verb((*user, "--password-stdin"), environment, typed=secrets.token_urlsafe(24))
-    oauth, oauth_note = _credentials(demo["entry"], environment)
+    client = ("client", "add", "--entry", demo["entry"], "--name", "Example clients")
+    credentials = _verb(client, environment)
     return Target(
         base_url=f"{root}/api",
         token=demo["organization_token"],
         entry=demo["entry"],
         entry_type=str(demo.get("entry_type", 0)),
         addresses=addresses,
-        oauth=oauth,
-        oauth_note=oauth_note,
+        oauth=OAuth(credentials["client_id"], credentials["client_secret"]),
         root=root,
         application_token=demo["application_token"],
     )
 
 
-def _credentials(entry: str, environment: dict[str, str]) -> tuple[OAuth | None, str]:
-    """Client credentials, or why there are none: exit status 2 means that the verb is unknown."""
-    done = _run(("client", "add", "--entry", entry), environment)
-    if done.code == 2:
-        return None, "this authreset has no `client add`"
-    if done.code != 0:
-        raise ServerFaultError(f"authreset client add: {done.complaint}")
-    given = json.loads(done.output)
-    return OAuth(given["client_id"], given["client_secret"]), ""
-
-
 def _verb(verb: Sequence[str], environment: dict[str, str], typed: str = "") -> dict[str, Any]:
-    done = _run(verb, environment, typed)
+    done = commands.run(
+        (*AUTHRESET, *verb, "--json"),
+        directory=ROOT,
+        environment=environment,
+        seconds=60,
+        typed=typed,
+    )
     if done.code != 0:
         raise ServerFaultError(f"authreset {' '.join(verb[:2])}: {done.complaint}")
     answer: dict[str, Any] = json.loads(done.output)
     return answer
-
-
-def _run(verb: Sequence[str], environment: dict[str, str], typed: str = "") -> commands.Finished:
-    command = (*AUTHRESET, *verb, "--json")
-    return commands.run(command, directory=ROOT, environment=environment, seconds=60, typed=typed)
 
 
 @contextlib.contextmanager
