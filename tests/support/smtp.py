@@ -4,6 +4,7 @@ Tests read mails from it and never from our own code. `smtp_process` runs it as 
 """
 
 import asyncio
+import re
 import socket
 import ssl
 import threading
@@ -43,13 +44,17 @@ class CapturedMail:
         return self._part("plain")
 
     @property
+    def links(self) -> list[str]:
+        """The links that stand on a line of their own in the text."""
+        return re.findall(r"^https?://\S+$", self.text, re.MULTILINE)
+
+    @property
     def html(self) -> str:
         return self._part("html")
 
     def _part(self, subtype: str) -> str:
         body = self.message.get_body((subtype,))
-        assert body is not None, f"the mail has no {subtype} part"
-        return str(body.get_content())
+        return "" if body is None else str(body.get_content()).replace("\r\n", "\n")
 
 
 @dataclass

@@ -21,6 +21,7 @@ def as_json(mail: CapturedMail) -> dict[str, Any]:
         "sender": mail.sender,
         "recipients": mail.recipients,
         "headers": {name.lower(): str(value) for name, value in mail.message.items()},
+        "links": mail.links,
         "text": mail.text,
         "html": mail.html,
         "raw_base64": base64.b64encode(mail.raw).decode(),

@@ -6,6 +6,7 @@ Nothing is sent or kept here, and no fact is looked up: what a mail says stands 
 from email.message import EmailMessage
 from functools import lru_cache
 from typing import assert_never
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
@@ -73,6 +74,7 @@ def _context(envelope: Envelope) -> dict[str, object]:
     return {
         "brand": one_line(brand.name),
         "support": _clean(brand.support_address),
+        "support_url": "mailto:" + quote(_clean(brand.support_address) or "", safe="@"),
         "accent": brand.accent,
         "accent_ink": readable_ink(brand.accent),
         "language": _language(brand),

@@ -30,6 +30,12 @@ class Client(SMTP):
 
     AUTH_METHODS = ("plain", "login")
 
+    def close(self) -> None:
+        """Close at once. The polite end of TLS would wait for a server that may be hanging."""
+        if self.transport is not None:
+            cast("asyncio.WriteTransport", self.transport).abort()
+        super().close()
+
 
 class Connection:
     """One open connection, greeted, encrypted and logged in as the settings ask."""
@@ -38,13 +44,11 @@ class Connection:
         self.client = client
         self.letters = 0
         self.expiry: asyncio.TimerHandle | None = None
-        self._transport = cast("asyncio.WriteTransport", client.transport)
 
     def abort(self) -> None:
-        """Close at once. A polite close would wait for a server that may be hanging."""
+        """Close at once, without a goodbye."""
         self.keep()
         self.client.close()
-        self._transport.abort()
 
     def keep(self) -> None:
         """Call off the expiry."""

@@ -1,0 +1,1 @@
+"""Tests of letters, their rendering and the carriers."""
