@@ -33,6 +33,10 @@ from authreset.strength import estimate_strength
 from authreset.web.parts import Throttle, WebParts
 from authreset.worker import Worker
 
+LEASE_FACTOR = 1.25
+"""A lease lasts so many times the longest sending: what is left is for waiting in line. After a
+crash, letters under way wait for their lease to end, so it is no longer than it has to be."""
+
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -121,7 +125,7 @@ async def open_worker(settings: Settings, public_url: str) -> AsyncIterator[Work
     keyring = keys_of(settings)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings))
-        carrier, senders = _carrier(settings, public_url)
+        carrier, senders, sending_takes = _carrier(settings, public_url)
         stack.push_async_callback(carrier.close)
         rules = ProcessingRules(
             keyring=keyring,
@@ -135,6 +139,8 @@ async def open_worker(settings: Settings, public_url: str) -> AsyncIterator[Work
             carrier=carrier,
             rules=rules,
             chance=random.random,
+            lease=sending_takes * LEASE_FACTOR,
+            sending_takes=sending_takes,
             composition=Composition(keyring, public_url, settings.mail_from),
         )
         yield Worker(
@@ -148,17 +154,18 @@ async def open_worker(settings: Settings, public_url: str) -> AsyncIterator[Work
         )
 
 
-def _carrier(settings: Settings, public_url: str) -> tuple[Carrier, int]:
+def _carrier(settings: Settings, public_url: str) -> tuple[Carrier, int, timedelta]:
+    """Return a carrier, how many mails it takes at a time, and how long it has one at most."""
     if settings.smtp_url:
         smtp = parse_smtp_url(settings.smtp_url)
-        return SmtpCarrier(smtp), smtp.pool
+        return SmtpCarrier(smtp), smtp.pool, timedelta(seconds=smtp.longest_send)
     shown = is_mailbox_shown(settings, public_url)
     structlog.get_logger("authreset").warning(
         "no_mail_server",
         meaning="AUTHRESET_SMTP_URL is not set: no letter leaves this machine",
         letters=f"shown at {public_url}/mailbox" if shown else "wait for a mail server",
     )
-    return (LocalMailbox() if shown else NoMailServer()), 1
+    return (LocalMailbox() if shown else NoMailServer()), 1, timedelta(seconds=10)
 
 
 def _appender(database: Database) -> Appender:

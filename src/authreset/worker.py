@@ -148,6 +148,10 @@ class Worker:
         ATTEMPTS.labels(attempt.state.value).inc()
         if not report.recorded:
             STALE.inc()
+        if report.fault is not None:
+            self._log.error(
+                "letter_unwritable", letter_id=str(attempt.letter.id), exc_info=report.fault
+            )
         self._log.info(
             "letter_attempted",
             letter_id=str(attempt.letter.id),

@@ -7,37 +7,30 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from authreset.flows.compose_letter import Composition, Uncomposable, compose_letter
-from authreset.flows.mail_links import ProcessingRules, new_reset
-from authreset.mail.carriers import Accepted, Carrier, Deferred, Delivery
+from authreset.flows.judge_delivery import Outcome, Unwritable, judge_delivery, was_reachable
+from authreset.flows.mail_links import ProcessingRules
+from authreset.flows.renew_reset import has_run_out, renew_reset
+from authreset.mail.carriers import Carrier
 from authreset.mail.rendering import render
 from authreset.rules.clocks import Clock
-from authreset.rules.outcomes import LetterState, ResetEnd, Template
-from authreset.rules.retry import DEFAULT_POLICY, GiveUp, RetryPolicy, decide_retry
+from authreset.rules.outcomes import LetterState, Template
+from authreset.rules.retry import DEFAULT_POLICY, RetryPolicy
 from authreset.store.database import Database, StoreUnavailable, Transaction
 from authreset.store.entities import EntityProfile, load_profiles
 from authreset.store.letters import (
     Attempt,
     LeasedLetter,
-    change_reset,
     hasten_unreachable,
     lease_due,
     record_attempts,
     release,
 )
-from authreset.store.resets import (
-    Reset,
-    add_resets,
-    end_resets,
-    find_resets,
-    find_unended_resets,
-    start_lifetimes,
-)
+from authreset.store.resets import Reset, find_resets, start_lifetimes
 from authreset.store.shared_commits import SharedCommit
-from authreset.store.users import lock_users
 
 LEASE = timedelta(minutes=5)
-SENDING_TAKES = timedelta(minutes=1)
-"""No letter is begun that might still be under way when its lease ends."""
+SENDING_TAKES = timedelta(minutes=4)
+"""The longest that a carrier takes: no letter is begun that might outlast its lease."""
 
 RECORD_PAUSE_SECONDS = 0.5
 
@@ -56,12 +49,13 @@ class Report:
     """How one attempt went.
 
     `recorded` False: the lease was lost, and its successor will record. `reachable`: whether the
-    mail server answered; None when it was not asked.
+    mail server answered; None when it was not asked. `fault`: why the letter could not be written.
     """
 
     attempt: Attempt
     recorded: bool
     reachable: bool | None
+    fault: Exception | None = None
 
 
 class Mailer:
@@ -77,6 +71,7 @@ class Mailer:
         chance: Callable[[], float],
         retry: RetryPolicy = DEFAULT_POLICY,
         lease: timedelta = LEASE,
+        sending_takes: timedelta = SENDING_TAKES,
     ) -> None:
         self._database = database
         self._carrier = carrier
@@ -86,6 +81,7 @@ class Mailer:
         self._chance = chance
         self._retry = retry
         self._lease = lease
+        self._sending_takes = sending_takes
         self._stale: set[UUID] = set()
         self._records: SharedCommit[tuple[Attempt, Reset | None]] = SharedCommit(self._record)
 
@@ -105,16 +101,25 @@ class Mailer:
             ]
 
     async def deliver(self, job: Job) -> Report | None:
-        """Send one letter and record how it went; None when its lease is nearly over."""
+        """Send one letter and record how it went.
+
+        None: it was given back, since its lease or its link would not have lasted. Raises
+        StoreUnavailable if that could not be said; then the lease runs out.
+        """
         now = self._clock()
-        if now > job.letter.lease_ends_at - SENDING_TAKES:
+        too_late = now > job.letter.lease_ends_at - self._sending_takes
+        if too_late or (job.reset is not None and has_run_out(job.reset, now)):
+            await self.give_back([job])
             return None
-        delivery = await self._send(job, now)
-        attempt = self._judge(job.letter, delivery, self._clock())
+        outcome = await self._send(job, now)
+        attempt = judge_delivery(
+            job.letter, outcome, self._clock(), retry=self._retry, chance=self._chance
+        )
         await self._keep_recording(attempt, job.reset)
         recorded = job.letter.id not in self._stale
         self._stale.discard(job.letter.id)
-        return Report(attempt, recorded, _was_reachable(delivery))
+        fault = outcome.error if isinstance(outcome, Unwritable) else None
+        return Report(attempt, recorded, was_reachable(outcome), fault)
 
     async def give_back(self, jobs: Sequence[Job]) -> None:
         """Return letters untried. Raises StoreUnavailable; then their leases run out instead."""
@@ -127,82 +132,29 @@ class Mailer:
             return await hasten_unreachable(tx, self._clock())
 
     async def _keep_recording(self, attempt: Attempt, reset: Reset | None) -> None:
-        """Record, also across an outage of the database: a mail that went out is not sent twice."""
+        """Record, also across an outage of the database: a mail that went out is not sent twice.
+
+        It may last longer than the lease, which nobody can take over meanwhile.
+        """
         while True:
             try:
                 return await self._records.add((attempt, reset))
             except StoreUnavailable:
-                if self._clock() > attempt.letter.lease_ends_at:
-                    raise
-            await asyncio.sleep(RECORD_PAUSE_SECONDS)
+                await asyncio.sleep(RECORD_PAUSE_SECONDS)
 
-    async def _send(self, job: Job, now: datetime) -> Delivery | Uncomposable:
+    async def _send(self, job: Job, now: datetime) -> Outcome:
         if job.letter.template is Template.RESET and (
             job.reset is None or not job.reset.is_live(now)
         ):
             return Uncomposable("its link is over: used, expired or ended by a change")
-        envelope = compose_letter(job.letter, job.profile, job.reset, self._composition)
-        if isinstance(envelope, Uncomposable):
-            return envelope
-        return await self._carrier.send(render(envelope), envelope.recipient)
-
-    def _judge(
-        self, letter: LeasedLetter, delivery: Delivery | Uncomposable, now: datetime
-    ) -> Attempt:
-        if isinstance(delivery, Uncomposable):
-            return Attempt(
-                letter=letter,
-                state=LetterState.FAILED,
-                at=now,
-                due_at=now,
-                smtp_text=delivery.reason,
-            )
-        if isinstance(delivery, Accepted):
-            return Attempt(
-                letter=letter,
-                state=LetterState.ACCEPTED,
-                at=now,
-                due_at=now,
-                smtp_code=delivery.code,
-                smtp_text=delivery.text,
-                queue_id=delivery.queue_id,
-            )
-        if isinstance(delivery, Deferred):
-            return self._defer(letter, delivery, now)
-        return Attempt(
-            letter=letter,
-            state=LetterState.FAILED,
-            at=now,
-            due_at=now,
-            smtp_code=delivery.code,
-            smtp_text=delivery.reason,
-        )
-
-    def _defer(self, letter: LeasedLetter, fault: Deferred, now: datetime) -> Attempt:
-        decision = decide_retry(
-            attempts=letter.attempts + 1,
-            first_attempt_at=letter.first_attempt_at or now,
-            now=now,
-            chance=self._chance,
-            policy=self._retry,
-        )
-        if isinstance(decision, GiveUp):
-            return Attempt(
-                letter=letter,
-                state=LetterState.FAILED,
-                at=now,
-                due_at=now,
-                smtp_code=fault.code,
-                smtp_text=f"{decision.reason}; last: {fault.reason}",
-            )
-        return Attempt(
-            letter=letter,
-            state=LetterState.DEFERRED,
-            at=now,
-            due_at=decision.at,
-            smtp_code=fault.code,
-            smtp_text=fault.reason,
-        )
+        try:
+            envelope = compose_letter(job.letter, job.profile, job.reset, self._composition)
+            if isinstance(envelope, Uncomposable):
+                return envelope
+            message = render(envelope)
+        except Exception as error:  # a tenant's setting, or a fault of ours that can be mended
+            return Unwritable(error)
+        return await self._carrier.send(message, envelope.recipient)
 
     async def _record(self, ended: list[tuple[Attempt, Reset | None]]) -> None:
         async with self._database.begin() as tx:
@@ -222,29 +174,7 @@ class Mailer:
     async def _current_reset(
         self, tx: Transaction, letter: LeasedLetter, resets: dict[UUID, Reset], now: datetime
     ) -> Reset | None:
-        """Return the letter's reset; one that grew too old before anyone got it is made anew."""
         reset = None if letter.reset_id is None else resets.get(letter.reset_id)
-        if reset is None or reset.ended_at is not None or reset.expires_at is not None:
+        if reset is None or not has_run_out(reset, now):
             return reset
-        if now < reset.deadline_at:
-            return reset
-        return await self._renew(tx, letter, reset, now)
-
-    async def _renew(
-        self, tx: Transaction, letter: LeasedLetter, old: Reset, now: datetime
-    ) -> Reset | None:
-        await lock_users(tx, [old.user_id])
-        if (await find_unended_resets(tx, [old.user_id])).get(old.user_id) != old:
-            return None
-        await end_resets(tx, [old.user_id], ResetEnd.UNDELIVERED, now)
-        lifetime = timedelta(seconds=old.lifetime_seconds)
-        fresh = new_reset(self._rules, old.user_id, old.entity_id, lifetime, now)
-        await add_resets(tx, [fresh])
-        await change_reset(tx, letter.id, fresh.id)
-        return fresh
-
-
-def _was_reachable(delivery: Delivery | Uncomposable) -> bool | None:
-    if isinstance(delivery, Uncomposable):
-        return None
-    return not (isinstance(delivery, Deferred) and delivery.code in (None, 421))
+        return await renew_reset(tx, self._rules, letter, reset, now)
