@@ -6,7 +6,6 @@ waiting whenever the token and the entry are at hand, so that a busy intake make
 """
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,28 +13,21 @@ import msgspec
 
 from authreset.flows.accept_request import RECORDED, REFUSED, Accepted, NewRequest
 from authreset.flows.authenticate import ApiCaller, Caller, Unauthorized, UserCaller
-from authreset.rules.addresses import has_unsafe_characters, is_address
 from authreset.rules.networks import client_address, limit_key
-from authreset.rules.outcomes import EntityType
 from authreset.rules.tenancy import EntityRef
 from authreset.store.database import StoreUnavailable
 from authreset.web.calls import Answer, Call, Headers
 from authreset.web.faults import INTERNAL, UNAUTHORIZED, UNAVAILABLE, Fault, bad_request, too_many
 from authreset.web.journal import Journal
 from authreset.web.parts import WebParts
+from authreset.web.questions import ResetQuestion, find_fault
 from authreset.web.reading import TOO_LARGE, read_json
 
 PATH = "/api/user/authreset"
-LONGEST_EMAIL = 320
-LONGEST_ENTRY = 100
 PERMISSION = "authreset"
 
-SUCCESS = json.dumps({"isSuccess": True, "responseText": "Success"}, separators=(",", ":")).encode()
+SUCCESS = msgspec.json.encode({"isSuccess": True, "responseText": "Success"})
 
-NO_ADDRESS = bad_request("email is not an e-mail address.", "Send one such as a@example.com.")
-ENTRY_ALONE = bad_request("entry and entryType go together.", "Send both, or neither.")
-NO_TYPE = bad_request("entryType is neither 0 nor 2.", "Send 0 for a partner, 2 for a paypoint.")
-NO_ENTRY = bad_request("entry is not a valid identifier.", "Send the entry's identifier.")
 NOT_YOURS = bad_request(
     "There is no such entry of that type for this token.", "Use an entry that belongs to the token."
 )
@@ -49,14 +41,6 @@ _CORS: Headers = [
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", b"x-request-id, retry-after"),
 ]
-
-
-class ResetQuestion(msgspec.Struct):
-    """The body. Every field may be absent or null; others are ignored."""
-
-    email: str | None = None
-    entry: str | None = None
-    entryType: int | None = None  # noqa: N815 -- the name on the wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +146,8 @@ class IntakeCalls:
         question = read_json(body, call.content_type, self._decoder)
         if isinstance(question, Fault):
             return question
+        if fault := find_fault(question):
+            return fault
         entity = self._find_entity(question, caller)
         if not isinstance(entity, EntityRef):
             return entity
@@ -171,17 +157,9 @@ class IntakeCalls:
         call.caller = await self._parts.authenticator.authenticate(call.token, call.address)
 
     def _find_entity(self, question: ResetQuestion, caller: Caller) -> EntityRef | Fault | Missing:
-        email, entry, type = question.email, question.entry, question.entryType
-        if email is not None and (len(email) > LONGEST_EMAIL or not is_address(email)):
-            return NO_ADDRESS
-        if entry is None and type is None:
+        entry, type = question.entry, question.entryType
+        if entry is None:
             return caller.entity
-        if entry is None or type is None:
-            return ENTRY_ALONE
-        if type not in (EntityType.ORGANIZATION, EntityType.PAYPOINT):
-            return NO_TYPE
-        if not entry or len(entry) > LONGEST_ENTRY or has_unsafe_characters(entry):
-            return NO_ENTRY
         entity = self._parts.authenticator.recall_entity(entry)
         if entity is None:
             return Missing(lambda: self._fetch_entity(entry))

@@ -28,8 +28,8 @@ from authreset.web.answers import (
 )
 from authreset.web.completion import make_redeem
 from authreset.web.faults import NOT_FOUND, Fault, bad_request
-from authreset.web.intake import LONGEST_ENTRY
 from authreset.web.parts import WebParts
+from authreset.web.questions import LONGEST_ENTRY
 from authreset.web.reading_forms import is_from_elsewhere, read_form
 from authreset.web.views import (
     ForgotSentView,
