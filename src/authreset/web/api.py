@@ -33,6 +33,7 @@ from authreset.web.faults import (
     bad_request,
     too_many,
 )
+from authreset.web.intake import NOT_YOURS, PATH
 from authreset.web.parts import WebParts
 from authreset.web.questions import (
     ENTRY_ALONE,
@@ -40,8 +41,6 @@ from authreset.web.questions import (
     NO_ADDRESS,
     NO_ENTRY,
     NO_TYPE,
-    NOT_YOURS,
-    PATH,
 )
 from authreset.web.receiving import read_question, token_of
 
