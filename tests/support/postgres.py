@@ -75,6 +75,10 @@ class PostgresServer:
         """End the server at once, as a loss of power does; the next start recovers."""
         self._end(signal.SIGQUIT)
 
+    def is_running(self) -> bool:
+        """Tell whether it was started and not ended."""
+        return self._process is not None and self._process.poll() is None
+
     def execute(self, *statements: str, database: str = "postgres") -> Any:
         """Run statements, each in a transaction of its own, and return the last one's value."""
         return run_apart(lambda: self._execute(statements, database))

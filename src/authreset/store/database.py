@@ -26,7 +26,7 @@ STATEMENT_SECONDS = 30
 BUSY_SECONDS = 10
 
 
-class StoreUnavailable(Exception):  # noqa: N818 -- a state that callers answer with "try later"
+class StoreUnavailable(Exception):
     """The database cannot be reached, is read-only, full, or did not answer in time."""
 
 
@@ -117,15 +117,29 @@ def _is_outage_of_driver(error: BaseException | None) -> bool:
 
 
 def database_url(text: str, data_dir: Path) -> URL:
-    """Return the URL with the driver we use. An empty text means the file in the data directory."""
+    """Return the URL with the driver we use. An empty text means the file in the data directory.
+
+    Raises ValueError, which does not repeat the text: there may be a password in it.
+    """
     if not text:
         data_dir.mkdir(parents=True, exist_ok=True)
         return URL.create("sqlite+aiosqlite", database=str((data_dir / "authreset.db").absolute()))
-    url = make_url(text)
-    driver = {"postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}.get(
-        url.get_backend_name(), "sqlite+aiosqlite"
-    )
+    try:
+        url = make_url(text)
+    except (sqlalchemy.exc.ArgumentError, ValueError):
+        raise ValueError(_EXPECTED) from None
+    driver = _DRIVERS.get(url.get_backend_name())
+    if driver is None or not url.database or url.database == ":memory:":
+        raise ValueError(_EXPECTED)
     return url.set(drivername=driver)
+
+
+_EXPECTED = "expected postgresql://user:password@host/name or sqlite:///path/to/file.db"
+_DRIVERS = {
+    "postgresql": "postgresql+asyncpg",
+    "postgres": "postgresql+asyncpg",
+    "sqlite": "sqlite+aiosqlite",
+}
 
 
 def _open_sqlite(url: URL) -> AsyncEngine:

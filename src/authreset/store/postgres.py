@@ -36,6 +36,7 @@ def open_postgres(
         hide_parameters=True,
         connect_args=_pooled(url, asked) if is_pooled(url) else _direct(url, asked),
     )
+    event.listen(engine.sync_engine, "handle_error", _hide_values)
     event.listen(engine.sync_engine, "handle_error", _leave_standby)
     return engine
 
@@ -63,6 +64,15 @@ def _pooled(url: URL, asked: dict[str, Any]) -> dict[str, Any]:
         "prepared_statement_cache_size": 0,
         "prepared_statement_name_func": lambda: "",
     }
+
+
+def _hide_values(context: ExceptionContext) -> None:
+    # "Key (email)=(a@example.com) already exists": what the server adds would end up in a log.
+    error: BaseException | None = context.original_exception
+    while error is not None:
+        if getattr(error, "detail", None):
+            error.detail = None  # type: ignore[attr-defined]  # looked up in the line above
+        error = error.__cause__
 
 
 def _leave_standby(context: ExceptionContext) -> None:

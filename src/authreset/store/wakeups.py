@@ -30,7 +30,11 @@ class Wakeups(Protocol):
         """Give the hint after the commit, where the database cannot."""
 
     def listening(self, wake: asyncio.Event) -> Any:
-        """Return an asynchronous context in which every hint sets `wake`."""
+        """Return an asynchronous context in which every hint sets `wake`.
+
+        It is set once when listening begins, and again whenever a lost connection was made anew,
+        for what was announced while nobody listened.
+        """
 
     def close(self) -> None:
         """Let go of what is held open."""
@@ -61,6 +65,7 @@ class PostgresWakeups:
     async def listening(self, wake: asyncio.Event) -> AsyncIterator[None]:
         """Listen on a connection of its own, made anew whenever it is lost."""
         if self._is_pooled:
+            wake.set()
             yield  # a pooler hands the listening connection to somebody else at once
             return
         task = asyncio.create_task(self._listen(wake))
@@ -83,7 +88,7 @@ class PostgresWakeups:
         connection.add_termination_listener(lambda _connection: lost.set())
         try:
             await connection.add_listener(CHANNEL, lambda *_: wake.set())
-            wake.set()  # for what was announced while nobody listened
+            wake.set()
             await lost.wait()
         finally:
             connection.terminate()
@@ -122,6 +127,7 @@ class PipeWakeups:
         reader = os.open(self._path, os.O_RDWR | os.O_NONBLOCK)
         loop = asyncio.get_running_loop()
         loop.add_reader(reader, self._drain, reader, wake)
+        wake.set()
         try:
             yield
         finally:
