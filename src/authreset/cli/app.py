@@ -1,11 +1,12 @@
 """The program's verbs, and what a typing error looks like to people and to programs."""
 
 import os
+import traceback
 from collections.abc import Sequence
 
 import typer
 
-from authreset.cli.answers import MISTYPED, tell_mistyped
+from authreset.cli.answers import MISTYPED, REFUSED, SUCCEEDED, Refusal, tell, tell_mistyped
 from authreset.cli.verbs import clients, diagnosis, requests, running, tokens, tree, users
 
 app = typer.Typer(
@@ -39,5 +40,16 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         # Whoever read us has gone; the interpreter would complain once more when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 1
-    return status if isinstance(status, int) else 0
+        return REFUSED
+    except Exception as fault:
+        if not as_json:
+            raise
+        return _tell_fault(fault)
+    return status if isinstance(status, int) else SUCCEEDED
+
+
+def _tell_fault(fault: Exception) -> int:
+    """Tell a program of a fault of ours; whoever reads standard error gets the rest of it."""
+    traceback.print_exception(fault)
+    refusal = Refusal(f"a fault of authreset: {type(fault).__name__}", "report what is on stderr")
+    return tell(refusal, as_json=True)

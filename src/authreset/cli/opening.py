@@ -14,7 +14,7 @@ from authreset.config import ConfigError, Settings, load_settings
 from authreset.keys import load_keyring
 from authreset.rules.clocks import Clock, RandomBytes
 from authreset.rules.keyrings import KeyRing
-from authreset.store.database import Database, StoreUnavailable, database_url
+from authreset.store.database import Database, StoreUnavailable, database_url, sqlite_path
 from authreset.store.schema import migrate, schema_state
 
 DOCTOR = "run `authreset doctor`, which says what is wrong"
@@ -36,7 +36,7 @@ class Opened:
     random_bytes: RandomBytes = random_bytes
 
 
-class CannotOpen(Exception):  # noqa: N818 - carries a refusal out of an asynchronous context
+class CannotOpen(Exception):
     """The verb cannot begin; `refusal` says why."""
 
     def __init__(self, refusal: Refusal) -> None:
@@ -79,8 +79,11 @@ async def _attempt(work: Callable[[Settings], Awaitable[Outcome]]) -> Outcome:
         return Refusal(str(fault), "correct it; `authreset settings` lists all settings")
     except StoreUnavailable as fault:
         return Refusal(f"the database cannot be used ({fault})", DOCTOR)
-    except PermissionError as fault:
-        return Refusal(f"no permission for {fault.filename}", "run as the service's user")
+    except OSError as fault:
+        return Refusal(
+            f"{fault.filename or 'the system'}: {fault.strerror or fault}",
+            "run as the service's user, and check AUTHRESET_DATA_DIR",
+        )
 
 
 @asynccontextmanager
@@ -105,12 +108,15 @@ def make_database(settings: Settings, text: str | None = None) -> Database:
     if text and scheme not in SCHEMES:
         raise ConfigError(_BAD_URL)
     try:
-        return Database(database_url(text, settings.data_dir), pool_size=2)
+        database = Database(database_url(text, settings.data_dir), pool_size=2)
     except OSError:
         raise
     except Exception:
         # The parser's own faults are of many kinds, and some quote the URL with its password.
         raise ConfigError(_BAD_URL) from None
+    if not database.is_postgres and sqlite_path(database.url) in ("", ":memory:"):
+        raise ConfigError(_BAD_URL)
+    return database
 
 
 async def _require_current_schema(database: Database) -> None:

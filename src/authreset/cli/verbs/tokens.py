@@ -72,7 +72,9 @@ def list_tokens(entry: Entry, as_json: AsJson = False) -> None:
     "revoke", epilog=example("token revoke 7", "token revoke --token-stdin < leaked-token.txt")
 )
 def revoke_token(
-    token_id: Annotated[int | None, typer.Argument(help="The token's id.", metavar="ID")] = None,
+    token_id: Annotated[
+        int | None, typer.Argument(min=1, max=2**63 - 1, help="The token's id.", metavar="ID")
+    ] = None,
     token_stdin: Annotated[
         bool, typer.Option("--token-stdin", help="Read the token itself, one line, from stdin.")
     ] = False,

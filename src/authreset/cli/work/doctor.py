@@ -45,7 +45,7 @@ from authreset.store.workers import WorkerSign, sign_worker
 EMBEDDED_FILE = "authreset.db"
 
 
-class _Undo(Exception):  # noqa: N818 - ends a transaction without keeping what it did
+class _Undo(Exception):
     pass
 
 

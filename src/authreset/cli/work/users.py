@@ -19,6 +19,7 @@ from authreset.store.users import User, find_all_by_email, find_users
 from authreset.strength import estimate_strength
 
 _LONGEST_PASSWORD_LINE = 4096
+_LONGEST_ID = 18  # digits, which every database's integers have room for
 
 
 async def add(opened: Opened, new: NewUser) -> Outcome:
@@ -92,7 +93,7 @@ def _say_changed(done: ChangedUser) -> Answer:
 
 
 async def _find(tx: Transaction, who: str, entry: str | None) -> User | Refusal:
-    if who.isascii() and who.isdigit():
+    if who.isascii() and who.isdigit() and len(who) <= _LONGEST_ID:
         return (await find_users(tx, [int(who)])).get(int(who)) or _no_such_user(who)
     found = await find_all_by_email(tx, address_key(who))
     if entry is not None:
