@@ -14,6 +14,7 @@ from tests.support.databases import (
     open_database,
     plant_tree,
 )
+from tests.support.pgbouncer import pgbouncer
 from tests.support.postgres import PostgresServer, postgres_server
 
 
@@ -34,6 +35,13 @@ def postgres() -> Iterator[PostgresServer]:
     """Run one PostgreSQL server for the whole session. Do not stop it: other tests share it."""
     with postgres_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def pooler(postgres: PostgresServer) -> Iterator[int]:
+    """Run PgBouncer, in transaction mode, before the session's PostgreSQL; tell its port."""
+    with pgbouncer(postgres) as port:
+        yield port
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +70,12 @@ def postgres_url(postgres_databases: PostgresDatabases) -> Iterator[str]:
     url = postgres_databases.make()
     yield url
     postgres_databases.give_back(url)
+
+
+@pytest.fixture
+def pooled_url(pooler: int, postgres: PostgresServer, postgres_url: str) -> str:
+    """Make a migrated, empty PostgreSQL database that is reached through PgBouncer."""
+    return f"{postgres_url.replace(str(postgres.port), str(pooler))}?pooler=transaction"
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -180,7 +180,7 @@ async def plant_tree(tx: Transaction, now: datetime = START) -> Tree:
 async def add_node(
     tx: Transaction,
     entry: str,
-    type: EntityType = EntityType.ORGANIZATION,  # noqa: A002 -- the contract's word
+    type: EntityType = EntityType.ORGANIZATION,
     *,
     parent: EntityRef | None = None,
     now: datetime = START,

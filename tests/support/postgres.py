@@ -37,7 +37,7 @@ class PostgresServer:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.port = free_port()
-        self._account = pwd.getpwnam(UNPRIVILEGED) if os.geteuid() == 0 else None
+        self._account = unprivileged()
         self._programs = reachable_programs(installed_package(), home, self._account)
         self._process: subprocess.Popen[bytes] | None = None
         self._initialise()
@@ -63,7 +63,7 @@ class PostgresServer:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                **_identity(self._account),
+                **run_as(self._account),
             )
         wait_for(self._is_ready, lambda: f"PostgreSQL did not start: {self.log()[-2000:]}")
 
@@ -122,7 +122,7 @@ class PostgresServer:
             "--no-sync",
         ]
         done = subprocess.run(
-            command, cwd=self.home, capture_output=True, text=True, **_identity(self._account)
+            command, cwd=self.home, capture_output=True, text=True, **run_as(self._account)
         )
         assert done.returncode == 0, done.stderr
 
@@ -172,6 +172,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def answers(port: int) -> bool:
+    """Tell whether somebody listens on a loopback port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def wait_for(is_done: Callable[[], bool], complaint: Callable[[], str]) -> None:
     """Look until something is so; fail with the complaint when that takes too long."""
     until = time.monotonic() + PATIENCE
@@ -190,7 +196,12 @@ def run_apart(start: Callable[[], Awaitable[T]]) -> T:
         return thread.submit(asyncio.run, run()).result()
 
 
-def _identity(account: pwd.struct_passwd | None) -> dict[str, Any]:
+def unprivileged() -> pwd.struct_passwd | None:
+    """Return the account for programs that refuse to be run by root; None when we are not root."""
+    return pwd.getpwnam(UNPRIVILEGED) if os.geteuid() == 0 else None
+
+
+def run_as(account: pwd.struct_passwd | None) -> dict[str, Any]:
     """Return what makes `subprocess` run a command as this account (None: as ourselves)."""
     if account is None:
         return {}
@@ -218,7 +229,7 @@ def reachable_programs(package: Path, home: Path, account: pwd.struct_passwd | N
 def _can_run(programs: Path, account: pwd.struct_passwd | None) -> bool:
     command = [str(programs / "postgres"), "--version"]
     try:
-        done = subprocess.run(command, cwd="/", capture_output=True, **_identity(account))
+        done = subprocess.run(command, cwd="/", capture_output=True, **run_as(account))
     except PermissionError:
         return False
     return done.returncode == 0

@@ -35,7 +35,7 @@ class EntityProfile:
 async def add_entity(
     tx: Transaction,
     *,
-    type: int,  # noqa: A002 -- the contract's word
+    type: int,
     entry: str,
     name: str,
     parent: EntityRef | None,
