@@ -1,5 +1,5 @@
 """The benchmark of authreset: `python -m bench --help`.
 
-It looks at the product from outside alone (its commands, its port, its mails, /proc) and imports
-none of its code.
+It looks at the product from outside alone (its commands, its port, its mails, /proc); only
+`bench.crowd` imports its code, to add users by the thousand.
 """

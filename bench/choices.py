@@ -81,7 +81,7 @@ def rows(letters: Sequence[str], product: Authreset) -> list[Row]:
     """Return the rows of these letters."""
     databases = frozenset(DATABASES)
     known: list[Row] = [
-        HttpRow("a", "authreset", databases, product),
+        HttpRow("a", "authreset", databases, product, single=frozenset({"sqlite"})),
         HttpRow("b", "conventional", databases, Conventional()),
         HttpRow("c", "ceiling", frozenset({"none"}), Ceiling()),
         PgbenchRow(),

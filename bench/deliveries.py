@@ -4,6 +4,7 @@ import random
 import socket
 import time
 from collections.abc import Iterator
+from itertools import cycle
 
 from bench.cores import place
 from bench.figures import percentile
@@ -12,20 +13,21 @@ from bench.probe import Bench, Finding, fill
 from bench.stores import Place, Store
 
 STALL_SECONDS = 10.0
-"""So long without a letter, and there is nothing more to come."""
+"""So long without the one letter that is waited for, and it was lost."""
 
 DRAIN_SECONDS = 600.0
+MAILING_SECONDS = 30.0
 SEED = 20261123
 
 
 def idle_delivery(bench: Bench, store: Store) -> Iterator[Finding]:
     """Time from the 200 to the acceptance of its mail, one request at a time."""
     fresh, pause = store.fresh(bench.product.name), random.Random(SEED)
-    request = bench.product.requests(fresh, one_in=1)[0].encode()
+    requests = cycle(bench.product.requests_for_users(fresh))
     taken = []
     with bench.product.serve(fresh, place(1), 1) as service:
         for _ in range(bench.sizes.idle_requests + 1):
-            taken.append(one_delivery(bench, service.port, request))
+            taken.append(one_delivery(bench, service.port, next(requests).encode()))
             time.sleep(pause.uniform(0.02, 0.08))
     ordered = sorted(taken[1:])  # the first one opens the SMTP connection
     name = "200 to SMTP acceptance, idle"
@@ -61,18 +63,19 @@ def ask(port: int, request: bytes) -> float:
 
 
 def record(bench: Bench, place_: Place, unknown: int, known: int, marked: bool = False) -> int:
-    """Have requests recorded while no worker runs: for nobody, or for a user that exists.
+    """Have requests recorded while no worker runs: for nobody, or for the crowd.
 
-    With `marked`, one request for the user stands before them all and one after them. Returns how
+    With `marked`, one request for a user stands before them all and one after them. Returns how
     many requests there are without the marks.
     """
-    nobody, user = bench.product.requests(place_, 0), bench.product.requests(place_, 1)
-    with bench.product.serve(place_, place(1), 1, "--no-worker") as service:
+    nobody = bench.product.requests_for_nobody(place_)
+    users = bench.product.requests_for_users(place_)
+    with bench.product.serve_alone(place_, place(1)) as service:
         if marked:
-            ask(service.port, user[0].encode())
-        recorded = fill(service, nobody, unknown) + fill(service, user, known)
+            ask(service.port, users[0].encode())
+        recorded = fill(service, nobody, unknown) + fill(service, users, known)
         if marked:
-            ask(service.port, user[0].encode())
+            ask(service.port, users[1].encode())
     return recorded
 
 
@@ -91,10 +94,10 @@ def worker_rate(bench: Bench, store: Store) -> Iterator[Finding]:
 def mailer_rate(bench: Bench, store: Store) -> Iterator[Finding]:
     """Send letters as fast as possible; the rate is that of the middle nine tenths."""
     fresh, before = store.fresh(bench.product.name), bench.accepted.count()
-    recorded = record(bench, fresh, unknown=0, known=bench.sizes.letters)
+    recorded = record(bench, fresh, unknown=0, known=bench.sizes.crowd)
     with bench.product.worker(fresh, place(1)):
-        while bench.accepted.wait(bench.accepted.count() + 1, STALL_SECONDS):
-            time.sleep(0.1)
+        if bench.accepted.wait(before + 1, DRAIN_SECONDS):
+            bench.accepted.wait(before + recorded, MAILING_SECONDS)
     sent = bench.accepted.count() - before
     if sent < 100:
         raise RuntimeError(f"{recorded} requests for a user led to {sent} mails")

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Self
 
@@ -62,13 +62,15 @@ def request(headers: Mapping[str, str], body: str, method: str = "POST", path: s
     return "\r\n".join([*lines, f"Content-Length: {len(body.encode())}", "", body])
 
 
-def reset_requests(token: str, entry: str, known: str | None, one_in: int = 100) -> list[str]:
-    """Return requests for ADDRESSES different addresses, every `one_in`-th of them `known`."""
-    emails = [f"person{number}@bench.example" for number in range(ADDRESSES)]
-    if known is not None:
-        emails[::one_in] = [known] * len(emails[::one_in])
+def reset_requests(token: str, entry: str, emails: Iterable[str]) -> list[str]:
+    """Return one request for each of these addresses."""
     bodies = (json.dumps({"email": email, "entry": entry, "entryType": 0}) for email in emails)
     return [request({"requestToken": token}, body) for body in bodies]
+
+
+def nobodies(count: int = ADDRESSES) -> list[str]:
+    """Return addresses that belong to no user of any subject."""
+    return [f"person{number}@bench.example" for number in range(count)]
 
 
 def generate(

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from bench.authreset import Authreset
+from bench.authreset import KNOWN_ONE_IN, Authreset
 from bench.choices import Choice, rows
 from bench.cores import place
 from bench.load import ADDRESSES
@@ -23,7 +23,7 @@ from bench.workshop import Workshop, workshop
 def measure(choice: Choice, command: str, console: Console) -> Report:
     """Measure what was chosen; progress goes to the console."""
     with workshop(choice.directory, choice.databases) as shop:
-        product = Authreset(shop.sink.port)
+        product = Authreset(shop.sink.port, choice.sizes.crowd)
         chosen = rows(choice.rows, product)
         plan = list(cells(chosen, choice.databases, choice.processes, choice.connections))
         stores = [store for name, store in shop.stores.items() if name in ("postgres", "sqlite")]
@@ -71,8 +71,8 @@ def notes(choice: Choice) -> list[str]:
         f"Medians of {choice.repeats} interleaved repeats, each {choice.effort.seconds:g} s after "
         f"{choice.effort.warmup:g} s of warm-up on a fresh copy of the database; percentiles of "
         "all samples.",
-        f"The bodies carry {ADDRESSES:,} different addresses; for (a) one request in 100 is for a "
-        "user that exists, so worker and mailer work while it is measured.",
+        f"The bodies carry {ADDRESSES:,} different addresses. For (a) one request in "
+        f"{KNOWN_ONE_IN} is for a user, so that worker and mailer work while it is measured.",
         "(a) runs with its rate limits set too high to refuse and its mailbox limits off; (b) "
         "and (c) under uvicorn with uvloop and httptools; none writes an access log.",
         "Every commit is on disk: fsync and synchronous_commit on in PostgreSQL, WAL with "

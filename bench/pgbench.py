@@ -29,7 +29,10 @@ class PgbenchRow:
     letter: str = "d"
     title: str = "pgbench"
     stores: frozenset[str] = frozenset({"postgres", "postgres-5ms"})
-    multi: bool = False
+
+    def can_multiply(self, store: str) -> bool:
+        """Count clients only."""
+        return False
 
     def prepare(self, store: Store) -> None:
         """Make a table like the one of the conventional service."""

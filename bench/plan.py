@@ -43,5 +43,5 @@ def cells(
         for connected in connections:
             for store in ["none", *stores]:
                 for row in rows:
-                    if store in row.stores and (row.multi or count == min(processes)):
-                        yield Cell(row.letter, store, count if row.multi else 1, connected)
+                    if store in row.stores and (count == 1 or row.can_multiply(store)):
+                        yield Cell(row.letter, store, count, connected)

@@ -24,14 +24,14 @@ class Sizes:
     seconds: float = 10
     rate: float = 1000
     connections: int = 64
-    letters: int = 20_000
+    crowd: int = 5_000
     backlog: int = 100_000
     drained: int = 50_000
     idle_requests: int = 200
 
 
 QUICK = Sizes(
-    seconds=3, rate=1000, connections=64, letters=4_000, backlog=20_000, drained=10_000,
+    seconds=3, rate=1000, connections=64, crowd=1_000, backlog=20_000, drained=10_000,
     idle_requests=40,
 )  # fmt: skip
 
@@ -67,19 +67,35 @@ def run_probes(
     progress: Progress,
 ) -> list[Finding]:
     """Run every probe on every store, interleaved over the repeats; return the medians."""
+    if not probes:
+        return []
     findings: list[Finding] = []
+    unready = {store.name: prepare(bench.product, store, progress) for store in stores}
     for repeat in range(1, repeats + 1):
         for store in stores:
             for name, probe in probes:
                 progress(f"{name}, {store.name}, repeat {repeat} of {repeats}")
-                findings.extend(_findings(bench, name, probe, store))
+                found: list[Finding] = []
+                failure = unready[store.name] or failure_of(collecting(found, probe, bench, store))
+                findings += found
+                if failure is not None:
+                    findings.append(Finding(name, store.name, "", None, failure))
     return medians(findings)
 
 
-def _findings(bench: Bench, name: str, probe: Probe, store: Store) -> list[Finding]:
-    found: list[Finding] = []
-    failure = failure_of(lambda: found.extend(probe(bench, store)))
-    return found if failure is None else [Finding(name, store.name, "", None, failure)]
+def prepare(product: Authreset, store: Store, progress: Progress) -> str | None:
+    """Make the product's template unless its row did so; return why it could not be made."""
+    if store.has_template(product.name):
+        return None
+    progress(f"{store.name}: preparing")
+    return failure_of(lambda: product.prepare(store.template(product.name)))
+
+
+def collecting(
+    found: list[Finding], probe: Probe, bench: Bench, store: Store
+) -> Callable[[], None]:
+    """Return an action that runs a probe and adds what it finds to a list."""
+    return lambda: found.extend(probe(bench, store))
 
 
 def medians(findings: Sequence[Finding]) -> list[Finding]:

@@ -56,8 +56,9 @@ class Row(Protocol):
     letter: str
     title: str
     stores: frozenset[str]
-    multi: bool
-    """Whether it can be told to use several processes."""
+
+    def can_multiply(self, store: str) -> bool:
+        """Tell whether it can use several processes on this kind of store."""
 
     def prepare(self, store: Store) -> None:
         """Make the template that every measurement on this store starts from."""
@@ -97,7 +98,12 @@ class HttpRow:
     title: str
     stores: frozenset[str]
     subject: Subject
-    multi: bool = True
+    single: frozenset[str] = frozenset()
+    """Stores on which the subject offers one process only."""
+
+    def can_multiply(self, store: str) -> bool:
+        """Tell whether the subject offers several processes."""
+        return store not in self.single
 
     def prepare(self, store: Store) -> None:
         """Prepare the subject's template on this store."""

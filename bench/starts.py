@@ -15,7 +15,7 @@ def start_up(bench: Bench, store: Store) -> Iterator[Finding]:
     """Time `authreset serve` up to its first 200, then look at its memory after a rest."""
     fresh = store.fresh(bench.product.name)
     begun = time.monotonic()
-    with bench.product.serve(fresh, place(1), 1) as service:
+    with bench.product.serve_only(fresh, place(1), 1) as service:
         taken = time.monotonic() - begun
         time.sleep(REST_SECONDS)
         resting = memory(service.pid)

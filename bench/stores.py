@@ -37,6 +37,10 @@ class Store:
             self.cluster.execute(f"CREATE DATABASE {subject}_template")
         return place
 
+    def has_template(self, subject: str) -> bool:
+        """Tell whether a subject's template was begun."""
+        return self._place(f"{subject}_template").directory.exists()
+
     def fresh(self, subject: str) -> Place:
         """Make a copy of the subject's template, in place of the copy made before."""
         place = self._place(f"{subject}_run")

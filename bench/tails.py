@@ -13,7 +13,7 @@ from bench.deliveries import record
 from bench.load import LoadResult, LoadSpec, generate
 from bench.probe import Bench, Finding
 from bench.rows import Service
-from bench.stores import Place, Store
+from bench.stores import Store
 
 HASHING_CONNECTIONS = 4
 RAMP_SECONDS = 2.0
@@ -24,19 +24,24 @@ def quiet(bench: Bench, store: Store) -> Iterator[Finding]:
     """Measure with nothing else to do; the worker is there and idle."""
     fresh = store.fresh(bench.product.name)
     with bench.product.serve(fresh, place(1), 1) as service:
-        yield from findings("quiet", store, paced(bench, fresh, service))
+        seen = paced(bench, service, bench.product.requests_for_nobody(fresh))
+    yield from findings("quiet", store, seen)
 
 
 def mailing(bench: Bench, store: Store) -> Iterator[Finding]:
-    """Measure while the mailer sends at full speed."""
+    """Measure while the mailer sends at full speed.
+
+    A letter waits for every user of a crowd, and the measured requests are for that crowd too, so
+    that the mailer always has one more to send.
+    """
     fresh = store.fresh(bench.product.name)
-    record(bench, fresh, unknown=0, known=bench.sizes.letters)
+    record(bench, fresh, unknown=0, known=bench.sizes.crowd)
     before = bench.accepted.count()
     with bench.product.serve(fresh, place(1), 1) as service:
         if not bench.accepted.wait(before + 50, 60):
             raise RuntimeError("the mailer did not begin to send")
         begun = time.monotonic()
-        seen = paced(bench, fresh, service)
+        seen = paced(bench, service, bench.product.requests_for_users(fresh))
         sent = bench.accepted.after(begun)
     detail = f"{len(sent) / (bench.sizes.seconds + RAMP_SECONDS):,.0f} letters/s meanwhile"
     if not sent or time.monotonic() - sent[-1] > 1.5:
@@ -54,7 +59,7 @@ def hashing(bench: Bench, store: Store) -> Iterator[Finding]:
         )
         other = threading.Thread(target=lambda: logins.append(generate(spec, place(1).load)))
         other.start()
-        seen = paced(bench, fresh, service)
+        seen = paced(bench, service, bench.product.requests_for_nobody(fresh))
         other.join()
     answers = logins[0].not_200 | {"200": logins[0].samples}
     hashed = sum(answers.values()) / (bench.sizes.seconds + RAMP_SECONDS)
@@ -68,18 +73,18 @@ def backlog(bench: Bench, store: Store) -> Iterator[Finding]:
     recorded = record(bench, fresh, unknown=bench.sizes.backlog, known=0, marked=True)
     before = bench.accepted.count()
     with bench.product.serve(fresh, place(1), 1) as service:
-        seen = paced(bench, fresh, service)
+        seen = paced(bench, service, bench.product.requests_for_nobody(fresh))
         done = bench.accepted.count() - before >= 2
     detail = f"{recorded:,} requests waiting at the start"
     detail += ", all worked off before the end" if done else ""
     yield from findings(f"backlog of {bench.sizes.backlog:,}", store, seen, detail)
 
 
-def paced(bench: Bench, fresh: Place, service: Service) -> LoadResult:
-    """Send requests for nobody at the rate that all cases share."""
+def paced(bench: Bench, service: Service, requests: list[str]) -> LoadResult:
+    """Send requests at the rate that all cases share."""
     spec = LoadSpec(
         service.port,
-        bench.product.requests(fresh, 0),
+        requests,
         bench.sizes.connections,
         bench.sizes.seconds,
         warmup=RAMP_SECONDS,

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from bench.conventional.prepare import prepare
 from bench.cores import Placement
-from bench.load import reset_requests
+from bench.load import nobodies, reset_requests
 from bench.processes import free_port, running, wait_ready
 from bench.rows import Service
 from bench.stores import Place
@@ -29,7 +29,7 @@ def uvicorn(
     command += ["--log-level", "warning", "--workers", str(processes), *arguments]
     with running(command, placement.servers, env, log) as pid:
         wait_ready(f"http://127.0.0.1:{port}/healthz", pid, log)
-        yield Service(pid, port, reset_requests(TOKEN, ENTRY, known=None))
+        yield Service(pid, port, reset_requests(TOKEN, ENTRY, nobodies()))
 
 
 class Conventional:

@@ -1,6 +1,7 @@
 """The load generator and the SMTP sink, over real sockets of the loopback address."""
 
 import asyncio
+import json
 import os
 import smtplib
 import subprocess
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 from bench.generator import content_length
-from bench.load import LoadSpec, NothingAnsweredError, generate, request, reset_requests
+from bench.load import LoadSpec, NothingAnsweredError, generate, nobodies, request, reset_requests
 from bench.processes import cpu_seconds, memory, tree
 from bench.sink import Sink
 
@@ -69,7 +70,7 @@ def server() -> Iterator[tuple[int, type[Answers]]]:
 def test_every_answer_is_counted_once_and_refusals_apart() -> None:
     edges: list[str] = []
     with server() as (port, protocol):
-        spec = LoadSpec(port, reset_requests("o.x", "e", None), 4, seconds=0.5, warmup=0)
+        spec = LoadSpec(port, reset_requests("o.x", "e", nobodies()), 4, seconds=0.5, warmup=0)
         seen = generate(spec, CORE, edges.append)
     assert edges == ["begin", "end"]
     assert sum(seen.not_200.values()) == seen.not_200["503"]
@@ -93,10 +94,12 @@ def test_a_service_that_is_not_there_is_no_result() -> None:
         seen.required()
 
 
-def test_requests_vary_and_one_in_ten_is_known() -> None:
-    made = reset_requests("o.x", "entry", "known@example.com", one_in=10)
-    assert sum("known@example.com" in one for one in made) == len(made) // 10
-    assert len(set(made)) == len(made) - len(made) // 10 + 1
+def test_a_request_says_how_long_its_body_is() -> None:
+    (made,) = reset_requests("o.x", "entry", ["jörg@example.com"])
+    head, _, body = made.partition("\r\n\r\n")
+    assert f"Content-Length: {len(body.encode())}" in head.split("\r\n")
+    assert json.loads(body) == {"email": "jörg@example.com", "entry": "entry", "entryType": 0}
+    assert len(set(nobodies())) == len(nobodies())
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from bench.rows import Cell, Figures
 
 
 def test_rows_that_are_compared_stand_side_by_side() -> None:
-    plan = list(cells(rows("abcd", Authreset(0)), ["postgres"], [1], [1, 64]))
+    plan = list(cells(rows("abcd", Authreset(0, 1)), ["postgres"], [1], [1, 64]))
     assert [(cell.row, cell.connections) for cell in plan] == [
         *[("c", 1), ("a", 1), ("b", 1), ("d", 1)],
         *[("c", 64), ("a", 64), ("b", 64), ("d", 64)],
@@ -17,9 +17,18 @@ def test_rows_that_are_compared_stand_side_by_side() -> None:
 
 
 def test_pgbench_has_no_processes_and_no_sqlite() -> None:
-    plan = list(cells(rows("bd", Authreset(0)), ["postgres", "sqlite"], [1, 2], [64]))
+    plan = list(cells(rows("bd", Authreset(0, 1)), ["postgres", "sqlite"], [1, 2], [64]))
     assert [cell for cell in plan if cell.row == "d"] == [Cell("d", "postgres", 1, 64)]
     assert len(plan) == len(set(plan)) == 5
+
+
+def test_authreset_on_sqlite_offers_one_process() -> None:
+    plan = list(cells(rows("a", Authreset(0, 1)), ["postgres", "sqlite"], [1, 2], [64]))
+    assert [(cell.store, cell.processes) for cell in plan] == [
+        ("postgres", 1),
+        ("sqlite", 1),
+        ("postgres", 2),
+    ]
 
 
 def test_medians_are_taken_figure_by_figure_and_refusals_added_up() -> None:
