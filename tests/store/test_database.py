@@ -55,7 +55,7 @@ async def test_a_stopped_server_is_told_quickly_and_its_return_is_noticed(
     await asyncio.to_thread(mortal.stop)
     for _ in range(3):
         since = time.monotonic()
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(StoreUnavailable, match="ConnectionRefusedError"):
             await note(remote, "lost")
         with pytest.raises(StoreUnavailable):
             await kinds(remote)
@@ -145,7 +145,7 @@ async def test_a_server_that_only_reads_is_away_and_left(
     name = postgres_url.rpartition("/")[2]
     async with remote.begin() as tx:
         await tx.execute(text("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"))
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailable, match="ReadOnlySQLTransactionError"):
         await note(remote, "refused")
     await note(remote, "after")
     assert await kinds(remote) == ["before", "after"]
@@ -218,7 +218,7 @@ async def test_a_busy_sqlite_file_is_away_until_it_is_free(sqlite_url: str) -> N
 
     with sqlite3.connect(database.url.database or "", isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(StoreUnavailable, match="SQLITE_BUSY"):
             await note(database, "refused")
         assert await kinds(database) == []
         other.execute("COMMIT")

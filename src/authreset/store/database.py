@@ -90,7 +90,14 @@ class _faults_told:  # noqa: N801 -- reads as the words of a sentence where it i
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if error is not None and is_outage(error):
-            raise StoreUnavailable(type(error).__name__) from error
+            raise StoreUnavailable(_name(error)) from error
+
+
+def _name(error: BaseException) -> str:
+    """Return the driver's word for a fault, which has no value in it as its text may have."""
+    while isinstance(error, DBAPIError) and error.orig is not None:
+        error = error.orig.__cause__ or error.orig
+    return getattr(error, "sqlite_errorname", type(error).__name__)
 
 
 def is_outage(error: BaseException) -> bool:

@@ -42,20 +42,18 @@ def open_postgres(
 
 
 def _direct(url: URL, asked: dict[str, Any]) -> dict[str, Any]:
-    settings = {
-        "application_name": "authreset",
-        "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
-    }
-
     async def connect(**_: Any) -> Any:
-        return await asyncpg.connect(plain_dsn(url), server_settings=settings, **asked)
+        name = {"application_name": "authreset"}
+        connection = await asyncpg.connect(plain_dsn(url), server_settings=name, **asked)
+        # Not in the greeting above: a PgBouncer in session mode would refuse it there.
+        await connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
+        return connection
 
     return {"async_creator_fn": connect}
 
 
 def _pooled(url: URL, asked: dict[str, Any]) -> dict[str, Any]:
-    # Each transaction may meet another server connection: no prepared statement outlives one, and
-    # PgBouncer refuses settings at the start of a session that it does not know.
+    # Each transaction may meet another server connection: no prepared statement outlives one.
     async def connect(**_: Any) -> Any:
         return await asyncpg.connect(plain_dsn(url), statement_cache_size=0, **asked)
 
