@@ -5,6 +5,7 @@ import unicodedata
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
 from authreset.flows.log_in import REFUSED, LoggedIn, LogInAttempt
 from authreset.hashing import HashingCost, PasswordHasher
@@ -21,7 +22,7 @@ WRONG = "nine wrong umbrellas in the rain"
 
 async def kinds_of_events(recovery: Recovery) -> list[str]:
     async with recovery.database.read() as tx:
-        return [event.kind for event in await list_user_events(tx, recovery.user_id)]
+        return [one.kind for one in await list_user_events(tx, recovery.user_id)]
 
 
 async def test_opens_a_session(recovery: Recovery):
@@ -87,6 +88,22 @@ async def test_refuses_every_cause_alike_after_one_verification(
 
     assert await recovery.log_in()(recovery.attempt(password, email=email)) is REFUSED
     assert interrupted.verified == 1
+
+
+async def test_refuses_every_cause_with_as_many_statements(recovery: Recovery):
+    counts = {}
+    for cause, (email, password) in REFUSALS.items():
+        statements: list[str] = []
+
+        def count(_c: object, _cursor: object, statement: str, *_: object) -> None:
+            statements.append(statement.partition(" ")[0])  # noqa: B023 -- called in this turn
+
+        event.listen(recovery.database.engine.sync_engine, "before_cursor_execute", count)
+        await recovery.log_in()(recovery.attempt(password, email=email))
+        event.remove(recovery.database.engine.sync_engine, "before_cursor_execute", count)
+        counts[cause] = tuple(statements)
+
+    assert len(set(counts.values())) == 1, counts
 
 
 async def test_a_user_without_a_password_is_refused_alike(recovery: Recovery):

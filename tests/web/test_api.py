@@ -3,9 +3,13 @@
 Each answer is held to the OpenAPI document as well (`tests.support.site`).
 """
 
+from collections.abc import Iterator
+
 import httpx
 import msgspec
 import pytest
+from openapi_schema_validator import OAS31Validator
+from openapi_spec_validator import validate
 from payabli.types.change_psw_user_response import ChangePswUserResponse
 from payabli.types.payabli_api_response_mfa_basic import PayabliApiResponseMfaBasic
 from payabli.types.payabli_api_response_user_mfa import PayabliApiResponseUserMfa
@@ -15,6 +19,7 @@ from authreset.hashing import HashingBusy
 from authreset.rules.lockout import UserStatus
 from authreset.rules.outcomes import TokenMode
 from authreset.rules.tokens import TokenKind, new_token
+from authreset.web.documents import OPENAPI
 from tests.support.databases import EMAILS
 from tests.support.recovery import CLIENT, NEW, OLD, MeanwhileHasher, Recovery
 from tests.support.site import Site
@@ -362,3 +367,27 @@ async def test_other_methods_get_a_405_in_the_contracts_shape(site: Site, path: 
     assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
     msgspec.json.decode(answer.content)
     PayabliErrorBody(**answer.json())
+
+
+def examples_of(node: object) -> Iterator[tuple[object, object]]:
+    """Yield each example of a media type in the document with its schema."""
+    if isinstance(node, dict):
+        for content in node.get("content", {}).values():
+            given = [one["value"] for one in content.get("examples", {}).values()]
+            for value in [*given, *([content["example"]] if "example" in content else [])]:
+                yield content["schema"], value
+    for inner in (
+        node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    ):
+        yield from examples_of(inner)
+
+
+def test_the_examples_of_the_document_fit_its_schemas():
+    examples = list(examples_of(OPENAPI))
+    assert len(examples) > 30
+    for schema, value in examples:
+        OAS31Validator({**schema, "components": OPENAPI["components"]}).validate(value)
+
+
+def test_the_document_is_a_valid_one():
+    validate(OPENAPI)

@@ -109,6 +109,8 @@ class LogIn:
         async with self.database.begin() as tx:
             user = (await lock_users(tx, [checked.user_id])).get(checked.user_id)
             if user is None or not self._may_try(user):
+                # Changes nobody: as many statements as for one whose failures are counted.
+                await change_user(tx, _NOBODY, failed_logins=0)
                 await self._tell(tx, attempt, user, "login.refused")
                 return REFUSED
             if user.password_hash != checked.password_hash:
