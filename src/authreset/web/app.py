@@ -69,6 +69,7 @@ def build_app(parts: WebParts, journal: Journal, intake: IntakeCalls) -> ASGIApp
             Exception: _failed(journal),
         },
     )
+    behind.router.redirect_slashes = False  # it would build an address from the Host header
     return IntakeFront(intake, Frame(parts.new_id, behind))
 
 
