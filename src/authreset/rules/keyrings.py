@@ -63,10 +63,15 @@ class SecretKey:
 
 
 class KeyRing:
-    """The current key, which makes new things, and older ones, which still recognise theirs."""
+    """The current key, which makes new things, and older ones, which still recognise theirs.
+
+    Raises ValueError for no key at all and for two keys of one id.
+    """
 
     def __init__(self, keys: Iterable[SecretKey]) -> None:
         self._keys = tuple(keys)
+        if not self._keys:
+            raise ValueError("at least one secret key is needed")
         self.current = self._keys[0]
         self._by_id = {key.id: key for key in self._keys}
         if len(self._by_id) != len(self._keys):
