@@ -10,17 +10,19 @@ from authreset.web.app import build_app
 from authreset.web.intake import IntakeCalls
 from authreset.web.journal import Journal
 from authreset.web.parts import WebParts
-from authreset.web.protocol import protocol_for
+from authreset.web.protocol import REQUEST_SECONDS, protocol_for
 
 
 @asynccontextmanager
-async def served(parts: WebParts) -> AsyncIterator[int]:
+async def served(
+    parts: WebParts, *, request_seconds: float = REQUEST_SECONDS
+) -> AsyncIterator[int]:
     """Serve as a web process does, and yield the port."""
     journal = Journal(lambda: parts.clock().timestamp())
     intake = IntakeCalls(parts, journal)
     config = uvicorn.Config(
         build_app(parts, journal, intake),
-        http=protocol_for(intake),
+        http=protocol_for(intake, request_seconds),
         ws="none",
         lifespan="off",
         access_log=False,

@@ -51,6 +51,10 @@ class ExpressCycle:
         self.message_event = _UNHEARD
 
 
+class _HeadTooLarge(Exception):
+    """Stops the parser, which knows no other way."""
+
+
 class _Unheard:
     def set(self) -> None:
         """Nobody waits for the parts of a body here."""
@@ -63,6 +67,7 @@ class BoundedProtocol(HttpToolsProtocol):
     """Closes on clients that send too much or too slowly, so that memory stays bounded."""
 
     intake: IntakeCalls | None = None  # set by `protocol_for`
+    request_seconds = REQUEST_SECONDS
     _head_size = 0
     _body_size = 0
     _in_head = True
@@ -72,8 +77,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn itself declares it
         """Start the clock: a connection that never speaks is closed too."""
         super().connection_made(transport)
-        self._deadline = self.loop.time() + REQUEST_SECONDS
-        self._watch = self.loop.call_later(REQUEST_SECONDS, self._check_time)
+        self._deadline = self.loop.time() + self.request_seconds
+        self._watch = self.loop.call_later(self.request_seconds, self._check_time)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
@@ -84,7 +89,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Count a head's bytes before parsing them."""
         if self._deadline is None:
-            self._deadline = self.loop.time() + REQUEST_SECONDS
+            self._deadline = self.loop.time() + self.request_seconds
         if self._in_head:
             self._head_size += len(data)
             if self._head_size > LONGEST_HEAD + LONGEST_BODY:
@@ -101,6 +106,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """End the head."""
+        # One piece may bring a whole head, and much of what follows it.
+        if self._head_size > LONGEST_HEAD and self._measure_head() > LONGEST_HEAD:
+            self._refuse(HEAD_TOO_LARGE.body())
+            raise _HeadTooLarge
         self._in_head, self._head_size = False, 0
         if self.url == HOT_URL and self._may_take_express():
             self.cycle = ExpressCycle(self.parser.should_keep_alive())  # type: ignore[assignment]  # has what is used of it
@@ -125,6 +134,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self.intake.serve_soon(
                 self.headers, bytes(cycle.body), peer, lambda answer: self._respond(cycle, answer)
             )
+
+    def _measure_head(self) -> int:
+        fields = sum(len(name) + len(value) + len(b": \r\n") for name, value in self.headers)
+        return len(self.url) + fields
 
     def _may_take_express(self) -> bool:
         """Tell whether nothing is under way here and the call is of the plain kind."""
@@ -155,8 +168,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self.on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer in the contract's error shape."""
-        self._refuse(MALFORMED.body())
+        """Answer in the contract's error shape, unless that was done already."""
+        if not self.transport.is_closing():
+            self._refuse(MALFORMED.body())
 
     def _refuse(self, body: bytes) -> None:
         head = (
@@ -171,12 +185,15 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._deadline is not None and now >= self._deadline:
             self.transport.abort()
             return
-        self._watch = self.loop.call_later(REQUEST_SECONDS / 2, self._check_time)
+        self._watch = self.loop.call_later(self.request_seconds / 2, self._check_time)
 
 
-def protocol_for(intake: IntakeCalls) -> type[BoundedProtocol]:
+def protocol_for(
+    intake: IntakeCalls, request_seconds: float = REQUEST_SECONDS
+) -> type[BoundedProtocol]:
     """Return the protocol with a short way to these calls."""
-    return type("ExpressProtocol", (BoundedProtocol,), {"intake": intake})
+    given = {"intake": intake, "request_seconds": request_seconds}
+    return type("ExpressProtocol", (BoundedProtocol,), given)
 
 
 def _announced_length(headers: list[tuple[bytes, bytes]]) -> int:

@@ -17,6 +17,7 @@ NOT_JSON = bad_request(
 )
 NOT_UTF8 = bad_request("The body is not UTF-8.", "Encode the body as UTF-8 (RFC 8259).")
 TOO_LARGE = bad_request(f"The body is larger than {LONGEST_BODY} bytes.", "Send a smaller body.")
+CUT_SHORT = bad_request("The body ended early.")
 TOO_DEEP = bad_request("The body is nested too deeply.", "Send a flat JSON object.")
 DUPLICATE = bad_request("The body names a property twice.", "Name each property once.")
 MALFORMED = bad_request("The body is not well-formed JSON.", "Send one JSON object.")
@@ -63,13 +64,20 @@ def read_json(
 
 
 async def read_body(receive: Receive) -> bytes | Fault:
-    """Return the body, or the fault when it grows over the limit."""
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    while message.get("more_body", False) and len(body) <= LONGEST_BODY:
+    """Return the body, or the fault when it grows over the limit or ends before its end.
+
+    A body that never came whole must not be read as one that is shorter, or empty.
+    """
+    body = bytearray()
+    while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return CUT_SHORT
         body += message.get("body", b"")
-    return TOO_LARGE if len(body) > LONGEST_BODY else body
+        if len(body) > LONGEST_BODY:
+            return TOO_LARGE
+        if not message.get("more_body", False):
+            return bytes(body)
 
 
 def _is_json(content_type: bytes | None) -> bool:

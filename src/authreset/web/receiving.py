@@ -1,14 +1,12 @@
 """What one request carries: its token and its body. Judging either happens elsewhere."""
 
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
-from authreset.web.faults import Fault, bad_request
-from authreset.web.reading import LONGEST_BODY, TOO_LARGE, read_json
-
-CUT_SHORT: Final = bad_request("The body ended early.")
+from authreset.web.faults import Fault
+from authreset.web.reading import CUT_SHORT, LONGEST_BODY, TOO_LARGE, read_json
 
 T = TypeVar("T", bound=msgspec.Struct)
 
