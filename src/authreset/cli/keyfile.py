@@ -19,10 +19,13 @@ def read_key_texts(settings: Settings) -> list[str] | None:
     if not path.exists() and not settings.secret_key_file:
         return None
     try:
-        return path.read_text("ascii").split()
+        texts = path.read_text("ascii").split()
     except (OSError, ValueError) as fault:
         reason = getattr(fault, "strerror", None) or "it is no text"
         raise ConfigError(f"{path} cannot be read: {reason}") from None
+    if not texts:
+        raise ConfigError(f"{path} holds no key: restore it, since no older token works without")
+    return texts
 
 
 def load_each(settings: Settings, texts: list[str]) -> list[KeyRing]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from authreset.cli.answers import Answer, Outcome, Refusal, tell
+from authreset.cli.keyfile import read_key_texts
 from authreset.clock import random_bytes, utc_now
 from authreset.config import ConfigError, Settings, load_settings
 from authreset.keys import load_keyring
@@ -18,6 +19,7 @@ from authreset.store.database import Database, StoreUnavailable, database_url, s
 from authreset.store.schema import migrate, schema_state
 
 DOCTOR = "run `authreset doctor`, which says what is wrong"
+DRIVERS = ("asyncpg", "sqlalchemy", "sqlite3")
 SCHEMES = ("postgresql", "postgres", "sqlite")
 _BAD_URL = (
     "AUTHRESET_DATABASE_URL: expected postgresql://user:pass@host/name or sqlite:///path/to/file"
@@ -78,7 +80,7 @@ async def _attempt(work: Callable[[Settings], Awaitable[Outcome]]) -> Outcome:
     except ConfigError as fault:
         return Refusal(str(fault), "correct it; `authreset settings` lists all settings")
     except StoreUnavailable as fault:
-        return Refusal(f"the database cannot be used ({fault})", DOCTOR)
+        return Refusal(f"the database cannot be used: {describe_fault(fault)}", DOCTOR)
     except OSError as fault:
         return Refusal(
             f"{fault.filename or 'the system'}: {fault.strerror or fault}",
@@ -89,10 +91,11 @@ async def _attempt(work: Callable[[Settings], Awaitable[Outcome]]) -> Outcome:
 @asynccontextmanager
 async def open_all(settings: Settings) -> AsyncIterator[Opened]:
     """Open keys and database. Raises CannotOpen, ConfigError or StoreUnavailable."""
+    read_key_texts(settings)  # an empty key file has a word of its own for the operator
     keyring = load_keyring(settings, random_bytes)
     database = make_database(settings)
     try:
-        await _require_current_schema(database)
+        await _prepare(database)
         yield Opened(settings, keyring, database, f"operator:{_login_name()}")
     finally:
         await database.close()
@@ -117,6 +120,25 @@ def make_database(settings: Settings, text: str | None = None) -> Database:
     if not database.is_postgres and sqlite_path(database.url) in ("", ":memory:"):
         raise ConfigError(_BAD_URL)
     return database
+
+
+async def _prepare(database: Database) -> None:
+    try:
+        await _require_current_schema(database)
+    except Exception as fault:
+        # Wrong credentials or a missing database come in the driver's own words, which tell most.
+        if type(fault).__module__.partition(".")[0] not in DRIVERS:
+            raise
+        raise CannotOpen(
+            Refusal(f"the database cannot be used: {describe_fault(fault)}", DOCTOR)
+        ) from fault
+
+
+def describe_fault(fault: BaseException) -> str:
+    """Return the first line of what a database's driver said, as the cause of a fault or itself."""
+    cause = fault.__cause__ or fault
+    words = str(getattr(cause, "orig", None) or cause).splitlines() or [""]
+    return words[0][:200] or type(cause).__name__
 
 
 async def _require_current_schema(database: Database) -> None:

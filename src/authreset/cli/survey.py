@@ -46,7 +46,7 @@ class Survey:
 
 def survey_settings(environ: Mapping[str, str]) -> Survey:
     """Look at every setting by itself, so that one fault does not hide another."""
-    file_error, in_file = _read_names(environ)
+    file_error, in_file = _read_file(environ)
     surveyed = tuple(_survey(one, environ, in_file) for one in fields(Settings))
     errors = {one.variable: one.error for one in surveyed if one.error}
     if file_error:
@@ -54,45 +54,41 @@ def survey_settings(environ: Mapping[str, str]) -> Survey:
     return Survey(surveyed, errors, _guess_meant(environ))
 
 
-def _read_names(environ: Mapping[str, str]) -> tuple[str | None, frozenset[str]]:
-    """Return what is wrong with the file, if anything, and which settings it has."""
+def _read_file(environ: Mapping[str, str]) -> tuple[str | None, Mapping[str, str]]:
+    """Return what is wrong with the file, if anything, and its values as the environment's."""
     path = environ.get(CONFIG_VARIABLE)
     if not path:
-        return None, frozenset()
+        return None, {}
     try:
-        names = frozenset(tomllib.loads(Path(path).read_text("utf-8")))
+        content = tomllib.loads(Path(path).read_text("utf-8"))
     except (OSError, ValueError) as fault:
-        return f"cannot read {path}: {fault}", frozenset()
+        return f"cannot read {path}: {fault}", {}
     known = {one.name for one in fields(Settings)}
-    if unknown := sorted(names - known):
+    if unknown := sorted(content.keys() - known):
         meant = get_close_matches(unknown[0], known, 1)
         hint = f"; did you mean {meant[0]}?" if meant else ""
-        return f"{path} has the unknown setting {unknown[0]}{hint}", frozenset()
-    return None, names
+        return f"{path} has the unknown setting {unknown[0]}{hint}", {}
+    return None, {
+        name: ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        for name, value in content.items()
+    }
 
 
 def _survey(
-    one: Field[Any], environ: Mapping[str, str], in_file: frozenset[str]
+    one: Field[Any], environ: Mapping[str, str], in_file: Mapping[str, str]
 ) -> SurveyedSetting:
     variable = PREFIX + one.name.upper()
-    source = (
-        "environment" if environ.get(variable) else "file" if one.name in in_file else "default"
-    )
-    value, error = _read_alone(one, variable, source, environ)
+    given = environ.get(variable) or in_file.get(one.name)
+    source = "environment" if environ.get(variable) else "file" if given else "default"
+    value, error = _read_alone(one, variable, given)
     return SurveyedSetting(variable, value, source, one.metadata["help"], error)
 
 
-def _read_alone(
-    one: Field[Any], variable: str, source: str, environ: Mapping[str, str]
-) -> tuple[str, str | None]:
-    names = {"environment": (variable,), "file": (CONFIG_VARIABLE,)}.get(source, ())
+def _read_alone(one: Field[Any], variable: str, given: str | None) -> tuple[str, str | None]:
     try:
-        settings = load_settings({name: environ[name] for name in names})
+        settings = load_settings({variable: given} if given else {})
     except ConfigError as fault:
-        text = str(fault)
-        # Another setting of the same file may be at fault, which its own turn will tell.
-        mine = text.startswith(f"{variable}: ")
-        return "?", text.removeprefix(f"{variable}: ") if mine else None
+        return "?", str(fault).removeprefix(f"{variable}: ")
     value = getattr(settings, one.name)
     return (_show(value) if one.repr else _mask(one.name, value)), None
 

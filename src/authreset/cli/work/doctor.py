@@ -22,7 +22,7 @@ from authreset.cli.checkup import (
     examine_smtp,
 )
 from authreset.cli.keyfile import load_each, read_key_texts
-from authreset.cli.opening import make_database
+from authreset.cli.opening import describe_fault, make_database
 from authreset.cli.survey import survey_settings
 from authreset.cli.tables import show_table
 from authreset.cli.work.asking import ask_healthz
@@ -163,7 +163,7 @@ async def _look_at(database: Database, check: str) -> DatabaseFacts:
         state = await schema_state(database)
     except Exception as fault:
         # Whatever the driver raises keeps the service from working; its name and words tell why.
-        return DatabaseFacts(kind=kind, check=check, fault=_describe(fault))
+        return DatabaseFacts(kind=kind, check=check, fault=describe_fault(fault))
     return DatabaseFacts(
         kind=kind,
         check=check,
@@ -186,10 +186,4 @@ async def _try_to_write(database: Database) -> str | None:
     except _Undo:
         return None
     except Exception as fault:
-        return _describe(fault)
-
-
-def _describe(fault: BaseException) -> str:
-    cause = fault.__cause__ or fault
-    words = str(getattr(cause, "orig", None) or cause).splitlines() or [""]
-    return words[0][:200] or type(cause).__name__
+        return describe_fault(fault)

@@ -1,0 +1,148 @@
+"""Starting the service: what keeps it from starting is told at once, and a demo really works."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+
+from tests.cli.program import CLEAN, Program
+from tests.support.postgres import PostgresServer, free_port
+
+PATIENCE = 30.0
+
+
+@contextmanager
+def running(program: Program, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "authreset", *arguments],
+        env={**CLEAN, "AUTHRESET_DATA_DIR": str(program.data_dir), "AUTHRESET_LOG_LEVEL": "error"},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE)
+
+
+def first_line(stream: IO[str] | None) -> str:
+    assert stream is not None
+    return stream.readline()
+
+
+def wait_until_served(url: str) -> None:
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with urlopen(f"{url}/readyz", timeout=5) as reply:
+                assert reply.status == 200
+                return
+        except URLError:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
+
+def test_the_demo_is_served_and_its_curl_line_works(demo: Program) -> None:
+    port = str(free_port())
+    printed = demo.do("demo", "--port", port)
+    with running(demo, "serve", "--port", port, "--json") as process:
+        told = json.loads(first_line(process.stdout))
+        assert told == {
+            "url": printed["base_url"], "public_url": printed["base_url"], "processes": 1,
+            "worker": True, "mailbox_url": printed["mailbox_url"],
+        }  # fmt: skip
+        wait_until_served(printed["base_url"])
+        # A shell reads the line as whoever pastes it does.
+        done = subprocess.run(
+            ["bash", "-c", printed["curl"]], env=CLEAN, capture_output=True, text=True
+        )
+        assert json.loads(done.stdout) == {"isSuccess": True, "responseText": "Success"}, done
+        until = time.monotonic() + PATIENCE
+        while "accepted" not in str(traced := demo.do("request", "trace", "ada@example.com")):
+            assert time.monotonic() < until, traced
+            time.sleep(0.05)
+        with urlopen(printed["mailbox_url"]) as page:
+            assert "ada@example.com" in page.read().decode()
+        doctor = demo.do("doctor", PUBLIC_URL=printed["base_url"])
+        verdicts = {one["check"]: one["verdict"] for one in doctor["checks"]}
+        assert (verdicts["public_url"], verdicts["workers"]) == ("ok", "ok")
+    assert process.returncode == 0
+    assert process.stdout is not None
+
+
+def test_people_are_told_loudly_that_no_mail_leaves(demo: Program) -> None:
+    with running(demo, "serve", "--port", str(free_port()), "--no-worker") as process:
+        lines = [first_line(process.stdout) for _ in range(4)]
+    assert "NO MAIL SERVER" in lines[1]
+    assert "/mailbox" in lines[2]
+    assert "authreset worker" in lines[3]
+
+
+def test_a_worker_runs_alone_and_leaves_in_good_order(demo: Program) -> None:
+    with running(demo, "worker", "--json") as process:
+        assert json.loads(first_line(process.stdout)) == {"worker": True}
+    assert process.returncode == 0
+
+
+def test_an_address_that_is_taken_is_told_before_anything_starts(demo: Program) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        refusal = demo.refuse("serve", "--port", str(taken.getsockname()[1]))
+    assert "Address already in use" in refusal["error"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"SMTP_URL": "http://mail.test"}, "AUTHRESET_SMTP_URL"),
+        ({"LINK_MINUTES": "4"}, "AUTHRESET_LINK_MINUTES"),
+        ({"SECRET_KEY": "short"}, "AUTHRESET_SECRET_KEY"),
+        ({"DATABASE_URL": "mysql://h/d"}, "AUTHRESET_DATABASE_URL"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["serve", "worker"])
+def test_settings_that_do_not_fit_are_told_before_anything_starts(
+    demo: Program, verb: str, settings: dict[str, str], words: str
+) -> None:
+    port = ["--port", str(free_port())] if verb == "serve" else []
+    assert words in demo.refuse(verb, *port, **settings)["error"]
+
+
+def test_an_empty_key_file_is_told_and_not_replaced(demo: Program) -> None:
+    key_file = demo.data_dir / "secret.key"
+    key_file.write_text("\n")
+    refusal = demo.refuse("serve", "--port", str(free_port()))
+    assert "holds no key" in refusal["error"]
+    assert key_file.read_text() == "\n"
+
+
+def test_the_embedded_database_takes_one_process(demo: Program) -> None:
+    refusal = demo.refuse("serve", "--port", str(free_port()), "--processes", "2")
+    assert "AUTHRESET_DATABASE_URL" in refusal["todo"]
+
+
+def test_postgres_that_is_behind_wants_migrate(demo: Program, postgres: PostgresServer) -> None:
+    url = postgres.create_database("behind_serve")
+    try:
+        refusal = demo.refuse("serve", "--port", str(free_port()), DATABASE_URL=url)
+        assert refusal["todo"] == "run `authreset migrate`"
+    finally:
+        postgres.drop_database("behind_serve")
+
+
+def test_nothing_is_left_running(demo: Program) -> None:
+    with running(demo, "worker", "--json") as process:
+        first_line(process.stdout)
+        group = os.getpgid(process.pid)
+    assert group
+    with pytest.raises(ProcessLookupError):
+        os.kill(process.pid, 0)
