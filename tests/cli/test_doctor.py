@@ -384,3 +384,9 @@ def test_an_old_postgres_is_told() -> None:
         facts = DatabaseFacts(kind="PostgreSQL", version=(major, 1), revision="1",
                               newest_revision="1")  # fmt: skip
         assert [one.verdict for one in examine_database(facts)] == [verdict]
+
+
+def test_a_proxy_that_nobody_trusts_is_told(demo: Program) -> None:
+    url = f"https://127.0.0.1:{free_port()}"
+    assert verdicts(demo, "trusted_proxies", PUBLIC_URL=url) == ["warn"]
+    assert "trusted_proxies" not in checks(demo, PUBLIC_URL=url, TRUSTED_PROXIES="127.0.0.0/8")

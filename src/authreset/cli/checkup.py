@@ -131,6 +131,18 @@ def _unset_url(sends_mail: bool) -> Finding:
     )
 
 
+def examine_proxies(url: str, *, has_trusted: bool) -> Findings:
+    """Judge whose word about a client's address is believed. TLS needs a proxy before us."""
+    if urlsplit(url).scheme == "https" and not has_trusted:
+        yield Finding(
+            "trusted_proxies",
+            WARN,
+            "the public URL is https, so a proxy stands before this service, and none is trusted:"
+            " all clients seem to be the proxy and share one limit",
+            "set AUTHRESET_TRUSTED_PROXIES to the proxy's networks",
+        )
+
+
 def examine_mail_from(address: str, *, sends_mail: bool) -> Findings:
     """Judge the sender's address."""
     domain = address.rpartition("@")[2].lower()

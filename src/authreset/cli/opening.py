@@ -142,10 +142,11 @@ def describe_fault(fault: BaseException) -> str:
 
 
 async def _require_current_schema(database: Database) -> None:
-    # The embedded database belongs to this program alone, so nobody needs to be asked.
-    if not database.is_postgres:
-        await migrate(database)
     state = await schema_state(database)
+    if state.is_behind and not database.is_postgres:
+        # The embedded database belongs to this program alone, so nobody needs to be asked.
+        await migrate(database)
+        return
     # A database that a newer version migrated serves this one as well (expand, then contract).
     if state.is_behind:
         raise CannotOpen(

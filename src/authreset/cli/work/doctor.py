@@ -17,6 +17,7 @@ from authreset.cli.checkup import (
     SmtpFacts,
     examine_keys,
     examine_mail_from,
+    examine_proxies,
     examine_public_url,
     examine_settings,
     examine_smtp,
@@ -67,6 +68,7 @@ async def _examine(settings: Settings) -> list[Finding]:
         *_examine_keys(settings),
         *await _examine_database(settings),
         *examine_public_url(url, sends_mail=sends_mail, answer=answer),
+        *examine_proxies(url, has_trusted=bool(settings.trusted_proxies)),
         *examine_mail_from(sender, sends_mail=sends_mail),
         *await _examine_smtp(settings.smtp_url),
     ]
