@@ -117,7 +117,10 @@ def telling(
             answer = busy
         except StoreUnavailable:
             answer = unavailable
-        return tell(request, answer) if isinstance(answer, Fault) else answer
+        if not isinstance(answer, Fault):
+            return answer
+        request.scope["state"]["reason"] = answer.explanation  # for the log
+        return tell(request, answer)
 
     return endpoint
 

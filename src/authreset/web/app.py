@@ -1,6 +1,5 @@
 """The application: the hot call in front, then the API, the pages and what operators watch."""
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from uuid import UUID
@@ -10,6 +9,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from authreset.store.database import StoreUnavailable
@@ -51,7 +51,7 @@ CORS_HEADERS = {
 }
 CORS_PATHS = {"/api/user/authreset", "/api/user/authpsw"}
 
-_SECRET_PATH = re.compile(r"/reset/.+", re.IGNORECASE)
+NO_ROUTE = "(none)"
 
 
 def build_app(parts: WebParts, journal: Journal, intake: IntakeCalls) -> ASGIApp:
@@ -64,13 +64,13 @@ def build_app(parts: WebParts, journal: Journal, intake: IntakeCalls) -> ASGIApp
             *health.routes(parts),
         ],
         exception_handlers={
-            HTTPException: _told(journal),
-            StoreUnavailable: _told(journal),
+            HTTPException: _tell,
+            StoreUnavailable: _tell,
             Exception: _failed(journal),
         },
     )
     behind.router.redirect_slashes = False  # it would build an address from the Host header
-    return IntakeFront(intake, Frame(parts.new_id, behind))
+    return IntakeFront(intake, Frame(parts.new_id, journal, behind))
 
 
 class IntakeFront:
@@ -95,10 +95,11 @@ class IntakeFront:
 
 
 class Frame:
-    """Around everything but the hot call: request id, headers, CORS, and faults of ours."""
+    """Around everything but the hot call: request id, headers, CORS, and the log."""
 
-    def __init__(self, new_id: Callable[[], UUID], behind: ASGIApp) -> None:
+    def __init__(self, new_id: Callable[[], UUID], journal: Journal, behind: ASGIApp) -> None:
         self._new_id = new_id
+        self._journal = journal
         self._behind = behind
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -113,6 +114,7 @@ class Frame:
         async def send_framed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 _add_headers(MutableHeaders(scope=message), scope, id)
+                self._note(scope, id, message["status"])
             await send(message)
 
         if scope["method"] == "OPTIONS" and path in CORS_PATHS:
@@ -121,6 +123,10 @@ class Frame:
         # Starlette answers a fault through `_failed` and raises it as well, to be logged twice.
         with suppress(Exception):
             await self._behind(scope, receive, send_framed)
+
+    def _note(self, scope: Scope, id: str, status: int) -> None:
+        if status >= 400:
+            self._journal.refused(id, route_name(scope), status, scope["state"].get("reason", ""))
 
 
 def answer(request: Request, fault: Fault, headers: Mapping[str, str] = {}) -> Response:
@@ -137,9 +143,10 @@ def answer(request: Request, fault: Fault, headers: Mapping[str, str] = {}) -> R
     return Response(body, fault.status, extra, "application/json")
 
 
-def route_name(path: str) -> str:
-    """Return a path as it may stand in a log: without the secret of a link."""
-    return _SECRET_PATH.sub("/reset/…", path)
+def route_name(scope: Scope) -> str:
+    """Return the pattern that a path matched. The path itself may hold the secret of a link."""
+    route = scope.get("route")
+    return route.path if isinstance(route, Route) else NO_ROUTE
 
 
 def _wants_page(request: Request) -> bool:
@@ -147,14 +154,10 @@ def _wants_page(request: Request) -> bool:
     return not path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
 
 
-def _told(journal: Journal) -> Callable[[Request, Exception], Awaitable[Response]]:
-    async def handle(request: Request, error: Exception) -> Response:
-        fault, headers = _fault_of(error)
-        id = request.scope["state"]["request_id"]
-        journal.refused(id, route_name(request.scope["path"]), fault)
-        return answer(request, fault, headers)
-
-    return handle
+async def _tell(request: Request, error: Exception) -> Response:
+    fault, headers = _fault_of(error)
+    request.scope["state"]["reason"] = fault.explanation
+    return answer(request, fault, headers)
 
 
 def _failed(journal: Journal) -> Callable[[Request, Exception], Awaitable[Response]]:

@@ -208,7 +208,7 @@ class IntakeCalls:
         if fault is None:
             headers.append((b"content-length", b"%d" % len(SUCCESS)))
             return Answer(200, headers, SUCCESS)
-        self._journal.refused(id, PATH, fault)
+        self._journal.refused(id, PATH, fault.status, fault.explanation)
         body = fault.body(id if fault.status == 500 else "")
         headers.append((b"content-length", b"%d" % len(body)))
         if fault.retry_after is not None:

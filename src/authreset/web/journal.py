@@ -22,21 +22,17 @@ class Journal:
         self._lines = 0
         self._silenced = 0
 
-    def refused(self, request_id: str, route: str, fault: Fault) -> None:
-        """Tell of an answer that was no success."""
-        ANSWERS.labels(route, fault.status).inc()
+    def refused(self, request_id: str, route: str, status: int, reason: str) -> None:
+        """Tell of an answer that was no success. `route` is a pattern of ours, no path."""
+        ANSWERS.labels(route, status).inc()
         if self._may_write():
             self._log.info(
-                "refused",
-                request_id=request_id,
-                route=route,
-                status=fault.status,
-                reason=fault.explanation,
+                "refused", request_id=request_id, route=route, status=status, reason=reason
             )
 
     def failed(self, request_id: str, error: BaseException) -> Fault:
         """Tell of a fault of ours and return the answer for it."""
-        # The text of an exception may quote what somebody typed; its type and place do not.
+        # What the text of an exception may quote is masked by the last step of logging.
         self._log.error("failed", request_id=request_id, error=type(error).__name__, exc_info=error)
         return INTERNAL
 
