@@ -86,6 +86,13 @@ async def _attempt(work: Callable[[Settings], Awaitable[Outcome]]) -> Outcome:
             f"{fault.filename or 'the system'}: {fault.strerror or fault}",
             "run as the service's user, and check AUTHRESET_DATA_DIR",
         )
+    except Exception as fault:
+        if not is_forbidden(fault):
+            raise
+        return Refusal(
+            f"the database does not allow that: {describe_fault(fault)}",
+            "run it with AUTHRESET_DATABASE_URL as the tables' owner, who migrates",
+        )
 
 
 @asynccontextmanager
@@ -134,9 +141,14 @@ async def _prepare(database: Database) -> None:
         ) from fault
 
 
+def is_forbidden(fault: Exception) -> bool:
+    """Tell whether the database refused a statement for want of a right (SQLSTATE 42501)."""
+    return getattr(getattr(fault, "orig", None), "sqlstate", None) == "42501"
+
+
 def describe_fault(fault: BaseException) -> str:
     """Return the first line of what a database's driver said, as the cause of a fault or itself."""
-    cause = fault.__cause__ or fault
+    cause = getattr(fault, "orig", None) or fault.__cause__ or fault
     words = str(getattr(cause, "orig", None) or cause).splitlines() or [""]
     return words[0][:200] or type(cause).__name__
 

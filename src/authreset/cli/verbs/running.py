@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
         serve
     )
     app.command("worker", epilog=example("worker"))(worker)
-    app.command("migrate", epilog=example("migrate"))(migrate)
+    app.command("migrate", epilog=example("migrate", "migrate --roles"))(migrate)
     app.command("demo", epilog=example("demo", "demo --port 9000 --json"))(demo)
 
 
@@ -44,12 +44,25 @@ def worker(as_json: AsJson = False) -> None:
     finish(start_worker(as_json=as_json))
 
 
-def migrate(as_json: AsJson = False) -> None:
+def migrate(
+    roles: Annotated[
+        bool,
+        typer.Option(
+            "--roles",
+            help="Also make the roles of the service and grant each what it needs (PostgreSQL).",
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Bring the database to this version. Safe to run at any time and by many at once."""
     from authreset.cli.opening import run_with_settings
-    from authreset.cli.work.migrating import migrate as work
+    from authreset.cli.work import migrating
 
-    finish(run_with_settings(work, as_json=as_json))
+    finish(
+        run_with_settings(
+            lambda settings: migrating.migrate(settings, with_roles=roles), as_json=as_json
+        )
+    )
 
 
 def demo(
