@@ -14,6 +14,7 @@ from authreset.config import ConfigError, load_settings
 from authreset.logs import configure_logs
 
 GRACE_SECONDS = 10
+NICENESS = 10
 
 
 def main(arguments: list[str]) -> int:
@@ -68,6 +69,7 @@ async def _run_web(fd: str, host: str, port: str) -> None:
 async def _run_worker(host: str, port: str) -> None:
     from authreset.wiring import open_worker, public_url_of
 
+    _yield_to_the_intake()
     settings = load_settings(os.environ)
     async with open_worker(settings, public_url_of(settings, host, int(port))) as worker:
         loop = asyncio.get_running_loop()
@@ -75,6 +77,14 @@ async def _run_worker(host: str, port: str) -> None:
             loop.add_signal_handler(number, worker.stop)
         with _parent_watched(worker.stop):
             await worker.run()
+
+
+def _yield_to_the_intake() -> None:
+    """Let callers go first where worker and intake share cores."""
+    os.nice(NICENESS)
+    # Linux weighs sessions before processes (sched(7), autogroup), and each child has its own.
+    with contextlib.suppress(OSError), open("/proc/self/autogroup", "w") as autogroup:
+        autogroup.write(str(NICENESS))
 
 
 @contextlib.contextmanager

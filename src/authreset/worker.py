@@ -21,6 +21,9 @@ POLL_SECONDS = 1.0
 SIGN_SECONDS = 15.0
 SWEEP_SECONDS = 3600.0
 FAULT_SECONDS = 1.0
+LETTERS_A_SENDER = 16
+GATHER_SECONDS = 0.02
+"""How long a busy worker lets requests gather; a lone request is settled at once."""
 
 SETTLED = Counter("authreset_requests_settled", "Requests the worker settled.", ["outcome"])
 ATTEMPTS = Counter("authreset_letter_attempts", "Attempts to send a letter.", ["state"])
@@ -53,7 +56,8 @@ class Worker:
         self._wake = asyncio.Event()
         self._mail = asyncio.Event()
         self._stop = asyncio.Event()
-        self._jobs: asyncio.Queue[Job] = asyncio.Queue(maxsize=senders * 8)
+        self._drained = asyncio.Event()
+        self._jobs: asyncio.Queue[Job] = asyncio.Queue(maxsize=senders * LETTERS_A_SENDER)
         self._held = 0  # leased and neither recorded nor given back
 
     def stop(self) -> None:
@@ -91,10 +95,11 @@ class Worker:
     async def _process_forever(self) -> None:
         while not self._stop.is_set():
             self._wake.clear()
-            if await self._guarded(self._process) is not True:
+            if not await self._guarded(self._process):
                 await self._pause(self._wake, POLL_SECONDS)
 
     async def _process(self) -> bool:
+        """Settle a batch; tell whether more may be waiting."""
         settled = await process_requests(self._database, self._rules, BATCH)
         for one in settled:
             SETTLED.labels(one.outcome.value).inc()
@@ -102,15 +107,23 @@ class Worker:
                 "request_settled", request_id=str(one.request_id), outcome=one.outcome.value
             )
         self._mail.set()  # also without requests: a change of password queues a letter too
+        if 0 < len(settled) < BATCH // 4:
+            # A batch of a few costs the database, and so the intake, as much as one of many.
+            await self._pause(self._stop, GATHER_SECONDS)
         return bool(settled)
 
     async def _lease_forever(self) -> None:
         while not self._stop.is_set():
             self._mail.clear()
-            if await self._guarded(self._lease) is not True:
+            if not await self._guarded(self._lease):
                 await self._pause(self._mail, POLL_SECONDS)
 
     async def _lease(self) -> bool:
+        self._drained.clear()
+        if self._jobs.qsize() > self._jobs.maxsize // 4:
+            # A lease costs as much for one letter as for many.
+            await self._pause(self._drained, POLL_SECONDS)
+            return True
         room = self._jobs.maxsize - self._jobs.qsize()
         wanted = self._circuit.allowance(room, under_way=self._held)
         if wanted == 0:
@@ -177,6 +190,8 @@ class Worker:
     def _let_go(self) -> None:
         self._held -= 1
         self._jobs.task_done()
+        if self._jobs.qsize() <= self._jobs.maxsize // 4:
+            self._drained.set()
 
     async def _sweep(self) -> bool:
         removed = await sweep(self._database, self._rules.clock(), self._retention)
