@@ -37,6 +37,9 @@ LEASE_FACTOR = 1.25
 """A lease lasts so many times the longest sending: what is left is for waiting in line. After a
 crash, letters under way wait for their lease to end, so it is no longer than it has to be."""
 
+SENDERS_A_CONNECTION = 3
+"""While one sender's record is being written, others use its connection; they share commits."""
+
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -158,14 +161,22 @@ def _carrier(settings: Settings, public_url: str) -> tuple[Carrier, int, timedel
     """Return a carrier, how many mails it takes at a time, and how long it has one at most."""
     if settings.smtp_url:
         smtp = parse_smtp_url(settings.smtp_url)
-        return SmtpCarrier(smtp), smtp.pool, timedelta(seconds=smtp.longest_send)
+        return (
+            SmtpCarrier(smtp),
+            smtp.pool * SENDERS_A_CONNECTION,
+            timedelta(seconds=smtp.longest_send),
+        )
     shown = is_mailbox_shown(settings, public_url)
     structlog.get_logger("authreset").warning(
         "no_mail_server",
         meaning="AUTHRESET_SMTP_URL is not set: no letter leaves this machine",
         letters=f"shown at {public_url}/mailbox" if shown else "wait for a mail server",
     )
-    return (LocalMailbox() if shown else NoMailServer()), 1, timedelta(seconds=10)
+    return (
+        (LocalMailbox() if shown else NoMailServer()),
+        SENDERS_A_CONNECTION,
+        timedelta(seconds=10),
+    )
 
 
 def _appender(database: Database) -> Appender:
