@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from authreset.flows.authenticate import Caller, Unauthorized
+from authreset.rules.tenancy import EntityRef
 from authreset.web.reading import LONGEST_BODY
 
 _NO_ID = UUID(int=0)
@@ -13,9 +14,9 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Call:
-    """What the headers of one call say, and who turned out to make it."""
+    """What the headers of one call say, and what was found out about it so far."""
 
-    __slots__ = ("address", "caller", "content_type", "id", "length", "origin", "token")
+    __slots__ = ("address", "caller", "content_type", "entity", "id", "length", "origin", "token")
 
     def __init__(
         self, headers: Sequence[tuple[bytes, bytes]], id: UUID = _NO_ID, address: str = ""
@@ -23,6 +24,7 @@ class Call:
         self.id = id
         self.address = address
         self.caller: Caller | Unauthorized | None = None
+        self.entity: EntityRef | Unauthorized | None = None
         self.length = 0
         self.content_type: bytes | None = None
         self.origin = False

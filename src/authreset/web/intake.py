@@ -148,7 +148,7 @@ class IntakeCalls:
             return question
         if fault := find_fault(question):
             return fault
-        entity = self._find_entity(question, caller)
+        entity = self._find_entity(call, question, caller)
         if not isinstance(entity, EntityRef):
             return entity
         return self._limit_token(caller) or self._compose(call, question, caller, entity)
@@ -156,19 +156,22 @@ class IntakeCalls:
     async def _identify(self, call: Call) -> None:
         call.caller = await self._parts.authenticator.authenticate(call.token, call.address)
 
-    def _find_entity(self, question: ResetQuestion, caller: Caller) -> EntityRef | Fault | Missing:
+    def _find_entity(
+        self, call: Call, question: ResetQuestion, caller: Caller
+    ) -> EntityRef | Fault | Missing:
         entry, type = question.entry, question.entryType
         if entry is None:
             return caller.entity
-        entity = self._parts.authenticator.recall_entity(entry)
+        entity = call.entity or self._parts.authenticator.recall_entity(entry)
         if entity is None:
-            return Missing(lambda: self._fetch_entity(entry))
+            return Missing(lambda: self._fetch_entity(call, entry))
         if isinstance(entity, Unauthorized) or entity.type != type:
             return NOT_YOURS
         return entity if caller.entity.holds(entity) else NOT_YOURS
 
-    async def _fetch_entity(self, entry: str) -> None:
-        await self._parts.authenticator.find_entity(entry)
+    async def _fetch_entity(self, call: Call, entry: str) -> None:
+        # Kept with the call: under load an answer may be too old to be recalled when it comes.
+        call.entity = await self._parts.authenticator.find_entity(entry)
 
     async def _ask_shared(self, kind: str, key: str) -> Fault | None:
         wait = await self._parts.shared_wait(kind, key)
