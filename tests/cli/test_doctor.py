@@ -19,6 +19,7 @@ import pytest
 import trustme
 from sqlalchemy import update
 
+from authreset.cli.check_database import DatabaseFacts, examine_database
 from authreset.store.database import Transaction
 from authreset.store.entities import find_entity
 from authreset.store.tables import api_tokens
@@ -370,8 +371,6 @@ def test_postgres_that_is_behind_wants_migrate(program: Program, postgres: Postg
 
 
 def test_a_full_disk_is_told(demo: Program) -> None:
-    from authreset.flows.examine import DatabaseFacts, examine_database
-
     free = shutil.disk_usage(demo.data_dir).free
     for left, verdict in ((2**20, "fail"), (2**29, "warn"), (max(free, 2**31), "ok")):
         facts = DatabaseFacts(
@@ -382,8 +381,6 @@ def test_a_full_disk_is_told(demo: Program) -> None:
 
 
 def test_an_old_postgres_is_told() -> None:
-    from authreset.flows.examine import DatabaseFacts, examine_database
-
     for major, verdict in ((14, "fail"), (15, "ok")):
         facts = DatabaseFacts(kind="PostgreSQL", version=(major, 1), revision="1",
                               newest_revision="1")  # fmt: skip

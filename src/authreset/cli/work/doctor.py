@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from authreset.cli.answers import REFUSED, SUCCEEDED, Answer, Outcome
+from authreset.cli.check_database import DatabaseFacts, examine_database
 from authreset.cli.checkup import (
     KeyFacts,
     SmtpFacts,
@@ -29,13 +30,7 @@ from authreset.cli.tables import show_table
 from authreset.cli.work.asking import ask_healthz
 from authreset.clock import utc_now
 from authreset.config import ConfigError, Settings, load_settings
-from authreset.flows.examine import (
-    DatabaseFacts,
-    Finding,
-    Verdict,
-    examine_database,
-    examine_traffic,
-)
+from authreset.flows.examine import Finding, Verdict, examine_traffic
 from authreset.keys import key_file
 from authreset.mail.probe import SmtpUnreached, probe_smtp
 from authreset.mail.smtp_settings import SmtpUrlError, parse_smtp_url
