@@ -146,10 +146,22 @@ async def test_the_longest_unrenewed_leaves_when_it_is_full() -> None:
     rig = Rig(capacity=2)
     await rig.fill("a", 1)
     await rig.fill("b", 2)
-    rig.watch.now += SECONDS + 1
-    await rig.fill("a", 3)  # renewed: now b is the oldest
+    rig.watch.now += SECONDS - 1
+    assert rig.cache.peek("a") == 1  # is renewed behind our back, so that b is the oldest
+    rig.source.answers.put_nowait(3)
+    await rig.settle()
     await rig.fill("c", 4)
-    assert (rig.cache.peek("a"), rig.cache.peek("c")) == (3, 4)
-    rig.source.answers.put_nowait(5)
-    assert await rig.cache.get("b") == 5
-    assert rig.source.asked.count("b") == 2
+    assert [rig.cache.peek(key) for key in "abc"] == [3, None, 4]
+
+
+async def test_a_renewed_answer_displaces_nobody() -> None:
+    rig = Rig(capacity=2)
+    await rig.fill("a", 1)
+    await rig.fill("b", 2)
+    rig.watch.now += SECONDS - 1
+    assert rig.cache.peek("b") == 2
+    rig.source.answers.put_nowait(3)
+    await rig.settle()
+    assert (rig.cache.peek("a"), rig.cache.peek("b")) == (1, 3)
+    rig.source.answers.put_nowait(4)
+    await rig.settle()

@@ -281,6 +281,13 @@ async def test_a_postgres_url_may_say_what_libpq_understands(
         await database.close()
 
 
+async def test_a_setting_that_cannot_be_read_is_no_outage(postgres_url: str) -> None:
+    database = open_database(f"{postgres_url}?sslmode=sometimes")
+    with pytest.raises(sqlalchemy.exc.InterfaceError, match="sslmode"):
+        await kinds(database)
+    await database.close()
+
+
 @pytest.mark.parametrize(
     ("given", "driver"),
     [

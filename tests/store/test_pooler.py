@@ -5,6 +5,7 @@ set or locked before.
 """
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -110,6 +111,45 @@ async def test_letters_are_leased_and_recorded_once(
 
     await asyncio.gather(*(work() for _ in range(WORKERS)))
     assert sorted(recorded) == sorted(str(one.id) for one in made)
+
+
+ANOTHER_PROCESS = """
+import asyncio, sys
+from datetime import timedelta
+from authreset.store.letters import lease_due, next_due_at
+from authreset.store.users import find_all_by_email
+from tests.support.databases import START, open_database
+
+async def work(database):
+    for _ in range(10):
+        async with database.begin() as tx:
+            await next_due_at(tx)
+            await lease_due(tx, START, lease=timedelta(0), limit=3)
+            await find_all_by_email(tx, "a@example.com")
+
+async def main():
+    database = open_database(sys.argv[1])
+    await asyncio.gather(*(work(database) for _ in range(4)))
+    await database.close()
+
+asyncio.run(main())
+"""
+
+
+async def test_two_processes_do_not_meet_each_others_statements(
+    pooled: Database, pooled_url: str, tree: Tree, random_bytes: SeededBytes
+) -> None:
+    """Each counts its prepared statements from one: were they named, the names would clash."""
+    async with pooled.begin() as tx:
+        made = [new_letter(random_bytes, tree.stranger, tree.other) for _ in range(10)]
+        await add_letters(tx, made)
+    command = (sys.executable, "-c", ANOTHER_PROCESS, pooled_url)
+    processes = [
+        await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+        for _ in range(2)
+    ]
+    for _, told in await asyncio.gather(*(process.communicate() for process in processes)):
+        assert told.decode()[-2000:] == ""
 
 
 async def test_a_reset_is_redeemed_once(

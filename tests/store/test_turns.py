@@ -73,6 +73,21 @@ async def test_a_flood_of_one_root_does_not_delay_another(
     assert [one.id for one in claimed if one.root_id == tree.root.id] == flood[:17]
 
 
+async def test_with_more_roots_than_places_time_brings_each_its_turn(
+    database: Database, random_bytes: SeededBytes
+) -> None:
+    async with database.begin() as tx:
+        roots = [await add_node(tx, f"root-{n}") for n in range(7)]
+        for root in roots:
+            await add_requests(tx, [random_bytes.uuid() for _ in range(3)], root)
+    served: set[int] = set()
+    for n in range(7):
+        async with database.begin() as tx:
+            claimed = await claim_waiting(tx, START + timedelta(microseconds=n), 2)
+        served |= {one.root_id for one in claimed}
+    assert served == {root.id for root in roots}
+
+
 async def test_roots_whose_rows_are_not_due_take_no_share(
     database: Database, tree: Tree, random_bytes: SeededBytes
 ) -> None:

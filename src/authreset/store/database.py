@@ -118,7 +118,7 @@ def _is_outage_of_driver(error: BaseException | None) -> bool:
     state = getattr(error, "sqlstate", None)
     if state is not None:
         return str(state).startswith(_OUTAGE_STATES)
-    # asyncpg's own word for a lost connection; its ValueError is a value that fits no column.
+    # asyncpg's own word for a lost connection; its ValueError is a setting that it cannot read.
     cause = getattr(error, "__cause__", None)
     return isinstance(cause, asyncpg.InterfaceError) and not isinstance(cause, ValueError)
 

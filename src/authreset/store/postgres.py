@@ -57,11 +57,7 @@ def _pooled(url: URL, asked: dict[str, Any]) -> dict[str, Any]:
     async def connect(**_: Any) -> Any:
         return await asyncpg.connect(plain_dsn(url), statement_cache_size=0, **asked)
 
-    return {
-        "async_creator_fn": connect,
-        "prepared_statement_cache_size": 0,
-        "prepared_statement_name_func": lambda: "",
-    }
+    return {"async_creator_fn": connect, "prepared_statement_cache_size": 0}
 
 
 def _hide_values(context: ExceptionContext) -> None:
