@@ -15,6 +15,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from authreset.store.workers import WorkerSign, list_workers
 from tests.cli.program import CLEAN, Program
 from tests.support.postgres import PostgresServer, free_port
 
@@ -88,10 +89,22 @@ def test_people_are_told_loudly_that_no_mail_leaves(demo: Program) -> None:
     assert "authreset worker" in lines[3]
 
 
+def wait_for_worker(program: Program) -> WorkerSign:
+    until = time.monotonic() + PATIENCE
+    while not (signs := program.look(list_workers)):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return signs[0]
+
+
 def test_a_worker_runs_alone_and_leaves_in_good_order(demo: Program) -> None:
     with running(demo, "worker", "--json") as process:
         assert json.loads(first_line(process.stdout)) == {"worker": True}
+        sign = wait_for_worker(demo)
     assert process.returncode == 0
+    assert demo.look(list_workers) == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(sign.name.rpartition(":")[2]), 0)
 
 
 def test_an_address_that_is_taken_is_told_before_anything_starts(demo: Program) -> None:
@@ -137,12 +150,3 @@ def test_postgres_that_is_behind_wants_migrate(demo: Program, postgres: Postgres
         assert refusal["todo"] == "run `authreset migrate`"
     finally:
         postgres.drop_database("behind_serve")
-
-
-def test_nothing_is_left_running(demo: Program) -> None:
-    with running(demo, "worker", "--json") as process:
-        first_line(process.stdout)
-        group = os.getpgid(process.pid)
-    assert group
-    with pytest.raises(ProcessLookupError):
-        os.kill(process.pid, 0)
