@@ -95,7 +95,7 @@ def _print(console: Console, data: dict[str, Any]) -> None:
     console.print("\nIts API tokens, the same at each start of the demo:")
     console.print(f"  organization  {data['organization_token']}")
     console.print(f"  application   {data['application_token']}")
-    console.print("\n1. Serve it, in another terminal:\n", style="bold")
+    console.print("\n1. Serve it, unless `make run` does so now:\n", style="bold")
     console.print(f"  {_serve(data)}")
     console.print("\n2. Ask for a reset:\n", style="bold")
     console.print(f"  {data['curl']}")
