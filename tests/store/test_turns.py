@@ -10,7 +10,7 @@ from sqlalchemy import event, text
 from authreset.store.database import Database, Transaction
 from authreset.store.letters import add_letters, lease_due, next_due_at
 from authreset.store.requests import claim_waiting
-from authreset.store.turns import fair_shares
+from authreset.store.turns import MOST_ROOTS, fair_shares
 from tests.support.databases import (
     START,
     SeededBytes,
@@ -22,40 +22,37 @@ from tests.support.databases import (
 
 
 @pytest.mark.parametrize(
-    ("available", "limit", "shares"),
+    ("roots", "limit", "turn", "shares"),
     [
-        ({}, 10, {}),
-        ({1: 3}, 10, {1: 3}),
-        ({1: 30}, 10, {1: 10}),
-        ({1: 30, 2: 30}, 10, {1: 5, 2: 5}),
-        ({1: 30, 2: 1}, 10, {1: 9, 2: 1}),  # what one leaves, the other gets
-        ({1: 30, 2: 2, 3: 30}, 10, {1: 4, 2: 2, 3: 4}),
-        ({1: 30, 2: 30, 3: 30}, 10, {1: 4, 2: 3, 3: 3}),  # the odd one goes to who begins
-        ({1: 1, 2: 1}, 0, {}),
+        ([], 10, 0, {}),
+        ([1], 10, 0, {1: 10}),
+        ([1, 2], 10, 0, {1: 5, 2: 5}),
+        ([1, 2, 3], 10, 0, {1: 4, 2: 3, 3: 3}),  # the odd one goes to who begins
+        ([1, 2, 3], 10, 1, {2: 4, 3: 3, 1: 3}),
+        ([1, 2, 3], 2, 2, {3: 1, 1: 1}),
+        ([1, 2], 0, 0, {}),
+        (list(range(60)), 500, 55, dict.fromkeys([*range(55, 60), *range(45)], 10)),
     ],
 )
-def test_fair_shares(available: dict[int, int], limit: int, shares: dict[int, int]) -> None:
-    assert fair_shares(available, limit, turn=0) == shares
-
-
-def test_with_more_roots_than_places_each_has_its_turn() -> None:
-    available = dict.fromkeys(range(7), 1000)
-    served = {root for turn in range(7) for root in fair_shares(available, 3, turn)}
-    assert served == set(available)
+def test_fair_shares(roots: list[int], limit: int, turn: int, shares: dict[int, int]) -> None:
+    assert fair_shares(roots, limit, turn) == shares
 
 
 @given(
-    available=st.dictionaries(st.integers(), st.integers(1, 50), max_size=12),
-    limit=st.integers(0, 100),
-    turn=st.integers(0, 10**18),
+    count=st.integers(1, 200), limit=st.integers(1, 600), turn=st.integers(0, 10**18)
 )
-def test_shares_are_full_and_level(available: dict[int, int], limit: int, turn: int) -> None:
-    shares = fair_shares(available, limit, turn)
-    assert sum(shares.values()) == min(limit, sum(available.values()))
-    assert all(0 < share <= available[root] for root, share in shares.items())
-    kept_short = [shares.get(one, 0) for one in available if shares.get(one, 0) < available[one]]
-    if kept_short:  # nobody has much more than one who would have liked more
-        assert max(shares.values(), default=0) <= min(kept_short) + 1
+def test_shares_are_full_and_level(count: int, limit: int, turn: int) -> None:
+    shares = fair_shares(list(range(count)), limit, turn)
+    assert sum(shares.values()) == limit
+    assert len(shares) == min(count, limit, MOST_ROOTS)
+    assert max(shares.values()) - min(shares.values()) <= 1
+
+
+@given(count=st.integers(1, 200), limit=st.integers(1, 600))
+def test_each_root_has_its_turn(count: int, limit: int) -> None:
+    roots = list(range(count))
+    served = {root for turn in range(count) for root in fair_shares(roots, limit, turn)}
+    assert served == set(roots)
 
 
 async def test_a_flood_of_one_root_does_not_delay_another(
@@ -68,9 +65,8 @@ async def test_a_flood_of_one_root_does_not_delay_another(
         await add_requests(tx, late, tree.other, received_at=START + timedelta(hours=1))
     async with database.begin() as tx:
         claimed = await claim_waiting(tx, START + timedelta(hours=2), 20)
-    assert len(claimed) == 20
     assert {one.id for one in claimed if one.root_id == tree.other.id} == set(late)
-    assert [one.id for one in claimed if one.root_id == tree.root.id] == flood[:17]
+    assert [one.id for one in claimed if one.root_id == tree.root.id] == flood[:10]
 
 
 async def test_with_more_roots_than_places_time_brings_each_its_turn(

@@ -1,6 +1,6 @@
 """Whose turn it is: how much each root organisation gets of a batch, found without a scan."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,22 +10,22 @@ from sqlalchemy import CTE, Column, ColumnElement, Table, func, select
 from authreset.store.database import Transaction
 
 
-def fair_shares(available: Mapping[int, int], limit: int, turn: int) -> dict[int, int]:
-    """Divide a batch among roots that have so much: equal shares, and what one leaves the others.
+MOST_ROOTS = 50
+"""A batch asks this many roots at most, one after the other, so that its transaction stays short."""
 
-    `turn` says who begins. When there are more roots than places, each has its turn in time.
+
+def fair_shares(roots: Sequence[int], limit: int, turn: int) -> dict[int, int]:
+    """Divide a batch among roots in equal shares; `turn` says who begins.
+
+    When there are more roots than places, each has its turn in time. What one root does not need
+    is not given to another: it will not be among those that wait the next time.
     """
-    roots = list(available)
-    begin = turn % len(roots) if roots else 0
-    order = roots[begin:] + roots[:begin]
-    shares = dict.fromkeys(order, 0)
-    left = limit
-    while left and (hungry := [one for one in order if shares[one] < available[one]]):
-        for root in hungry[:left]:
-            more = min(max(left // len(hungry), 1), available[root] - shares[root])
-            shares[root] += more
-        left = limit - sum(shares.values())
-    return {root: share for root, share in shares.items() if share}
+    if not roots or limit < 1:
+        return {}
+    begin = turn % len(roots)
+    order = [*roots[begin:], *roots[:begin]][: min(limit, MOST_ROOTS)]
+    share, odd = divmod(limit, len(order))
+    return {root: share + (place < odd) for place, root in enumerate(order)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +45,17 @@ async def share_out(
 ) -> dict[int, int]:
     """Return, by root, how many of its due rows a batch takes. Who begins changes with the time."""
     hops, table = _hops(queue), queue.table
-    some = (
+    first_due = (
         select(table.c.id)
         .where(queue.waiting, due, table.c.root_id == hops.c.root_id)
-        .order_by(queue.order)  # else PostgreSQL may hope to meet so many in the whole table soon
-        .limit(limit)
+        .order_by(queue.order)  # else PostgreSQL may hope to meet one in the whole table soon
+        .limit(1)
         .correlate(hops)
-        .subquery()
+        .scalar_subquery()
     )
-    counted = select(func.count()).select_from(some).scalar_subquery()
-    query = select(hops.c.root_id, counted).where(hops.c.root_id.is_not(None))
-    available = {root_id: count for root_id, count in await tx.execute(query) if count}
-    return fair_shares(available, limit, int(now.timestamp() * 1_000_000))
+    query = select(hops.c.root_id).where(hops.c.root_id.is_not(None), first_due.is_not(None))
+    roots = list((await tx.execute(query)).scalars())
+    return fair_shares(roots, limit, int(now.timestamp() * 1_000_000))
 
 
 async def find_earliest(tx: Transaction, queue: Queue) -> datetime | None:
