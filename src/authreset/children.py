@@ -5,7 +5,6 @@ import contextlib
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 
 import structlog
@@ -13,7 +12,6 @@ import structlog
 from authreset.config import ConfigError, load_settings
 from authreset.logs import configure_logs
 
-GRACE_SECONDS = 10
 NICENESS = 10
 
 
@@ -34,33 +32,14 @@ def main(arguments: list[str]) -> int:
 async def _run_web(fd: str, host: str, port: str) -> None:
     import socket
 
-    import uvicorn
-
-    from authreset.web.app import build_app
-    from authreset.web.intake import IntakeCalls
-    from authreset.web.journal import Journal
-    from authreset.web.protocol import protocol_for
+    from authreset.web.server import build_server
     from authreset.wiring import open_web_parts, public_url_of
 
     settings = load_settings(os.environ)
     public_url = public_url_of(settings, host, int(port))
     async with open_web_parts(settings, public_url) as parts:
-        journal = Journal(time.monotonic)
-        intake = IntakeCalls(parts, journal)
-        config = uvicorn.Config(
-            build_app(parts, journal, intake),
-            http=protocol_for(intake),
-            ws="none",
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
-        server = uvicorn.Server(config)
-        with _parent_watched(lambda: setattr(server, "should_exit", True)):
+        server = build_server(parts)
+        with _stopped_by_signals(server.stop):
             listener = socket.socket(fileno=int(fd))
             structlog.get_logger("authreset").info("listening", url=public_url, port=int(port))
             await server.serve(sockets=[listener])
@@ -72,10 +51,7 @@ async def _run_worker(host: str, port: str) -> None:
     _yield_to_the_intake()
     settings = load_settings(os.environ)
     async with open_worker(settings, public_url_of(settings, host, int(port))) as worker:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, worker.stop)
-        with _parent_watched(worker.stop):
+        with _stopped_by_signals(worker.stop):
             await worker.run()
 
 
@@ -88,18 +64,27 @@ def _yield_to_the_intake() -> None:
 
 
 @contextlib.contextmanager
-def _parent_watched(stop: Callable[[], None]) -> Iterator[None]:
-    """Stop when the supervisor is gone: its end of the pipe closes with it, however it died."""
-    fd = os.environ.get("AUTHRESET_PARENT_FD")
-    if fd is None:
-        yield
-        return
+def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Stop on a signal, or when the supervisor is gone.
+
+    Its end of the pipe closes with it, however it died.
+    """
     loop = asyncio.get_running_loop()
-    loop.add_reader(int(fd), stop)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    fd = int(os.environ.get("AUTHRESET_PARENT_FD", "-1"))
+
+    def parent_gone() -> None:
+        loop.remove_reader(fd)
+        stop()
+
+    if fd >= 0:
+        loop.add_reader(fd, parent_gone)
     try:
         yield
     finally:
-        loop.remove_reader(int(fd))
+        if fd >= 0:
+            loop.remove_reader(fd)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
