@@ -104,7 +104,7 @@ def test_a_sound_installation_is_well(demo: Program) -> None:
              if one["verdict"] != "ok"}  # fmt: skip
     # A server on this machine is all a test has, and no letter's reader could reach it.
     assert wrong == {"public_url": "fail"}
-    assert {"settings", "keys", "database", "workers", "requests", "letters", "tokens",
+    assert {"settings", "keys", "database", "clock", "workers", "requests", "letters", "tokens",
             "public_url", "mail_from", "smtp"} == found.keys()  # fmt: skip
 
 
@@ -268,7 +268,7 @@ def test_a_worker_without_a_mail_server_fails(demo: Program) -> None:
 
 def test_a_clock_that_is_ahead_is_told(demo: Program) -> None:
     sign(demo, datetime.now(UTC) + timedelta(minutes=5))
-    assert verdicts(demo, "clock") == ["warn"]
+    assert verdicts(demo, "clock") == ["ok", "warn"]
 
 
 @pytest.mark.parametrize(
@@ -340,6 +340,7 @@ def test_the_doctor_leaves_no_trace(demo: Program) -> None:
 
 
 def test_postgres_is_examined(program: Program, postgres_url: str) -> None:
+    assert verdicts(program, "clock", DATABASE_URL=postgres_url) == ["ok"]
     one = only(program, "database", DATABASE_URL=postgres_url)
     assert one["verdict"] == "ok"
     assert one["seen"].startswith("PostgreSQL 18")
@@ -391,3 +392,26 @@ def test_a_proxy_that_nobody_trusts_is_told(demo: Program) -> None:
     url = f"https://127.0.0.1:{free_port()}"
     assert verdicts(demo, "trusted_proxies", PUBLIC_URL=url) == ["warn"]
     assert "trusted_proxies" not in checks(demo, PUBLIC_URL=url, TRUSTED_PROXIES="127.0.0.0/8")
+
+
+def test_a_clock_that_differs_from_the_database_is_told() -> None:
+    from authreset.flows.examine import examine_vital_signs
+    from authreset.store.vital_signs import VitalSigns
+
+    now = datetime.now(UTC)
+    for seconds, verdict in ((0, "ok"), (1.9, "ok"), (3, "warn"), (-3, "warn")):
+        signs = VitalSigns(now + timedelta(seconds=seconds), ())
+        assert [one.verdict for one in examine_vital_signs(signs, now)] == [verdict]
+
+
+def test_postgres_that_may_lose_commits_fails(
+    program: Program, postgres: PostgresServer, postgres_url: str
+) -> None:
+    name = postgres_url.rpartition("/")[2]
+    postgres.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
+    try:
+        found = checks(program, DATABASE_URL=postgres_url)["database"]
+    finally:
+        postgres.execute(f'ALTER DATABASE "{name}" RESET synchronous_commit')
+    assert [one["verdict"] for one in found] == ["ok", "fail"]
+    assert "synchronous_commit=off" in found[1]["seen"]

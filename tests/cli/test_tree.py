@@ -130,3 +130,11 @@ def test_each_change_writes_an_event_that_names_who(program: Program) -> None:
     assert added[0] == "organization.added"
     assert (changed[0], changed[2]) == ("settings.changed", {"names": ["accent"]})
     assert changed[1].startswith("operator:")
+
+
+def test_a_value_equal_to_the_inherited_one_stays_its_own(program: Program) -> None:
+    add_organization(program, "root", "--set", "accent=#111111")
+    add_organization(program, "sub", "--parent", "root", "--set", "accent=#111111")
+    program.do("organization", "set", "sub", "link_minutes=20")
+    program.do("organization", "set", "root", "accent=#222222")
+    assert effective(program, "sub").accent == "#111111"

@@ -115,3 +115,16 @@ def test_an_address_is_changed(demo: Program) -> None:
 @pytest.mark.parametrize("who", ["999", "nobody@example.com", "99999999999999999999999"])
 def test_an_unknown_user_is_refused(demo: Program, who: str) -> None:
     demo.refuse("user", "set-status", who, "active")
+
+
+def test_users_are_listed_with_what_is_below_an_entry(demo: Program) -> None:
+    listed = demo.do("user", "list", "--entry", "pilgrim-planner")["users"]
+    emails = [user["email"] for user in listed]
+    assert emails == sorted(emails)
+    assert len(emails) == 6
+    (grace,) = [user for user in listed if user["email"] == "grace@example.com"]
+    assert (grace["entries"], grace["has_password"]) == (["8cfec329267"], True)
+    at_shop = demo.do("user", "list", "--entry", "8cfec329267")["users"]
+    assert {user["email"] for user in at_shop} == {"grace@example.com", "alan@example.com"}
+    assert len(demo.do("user", "list", "--entry", "pilgrim-planner", "--limit", "2")["users"]) == 2
+    demo.refuse("user", "list", "--entry", "nowhere")

@@ -5,21 +5,21 @@ Also the form of what operators name and set. Nothing here prints or knows how i
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from authreset.rules.addresses import is_address, is_plain_text
 from authreset.rules.outcomes import EntityType
-from authreset.rules.tenancy import SETTING_NAMES, EntityRef, path_ids
+from authreset.rules.tenancy import SETTING_NAMES, EntityRef
 from authreset.store.database import Transaction
 from authreset.store.entities import (
     EntryTaken,
     add_entity,
     change_settings,
     find_entity,
-    load_profiles,
+    load_own_settings,
 )
 from authreset.store.events import Event, add_events
 
@@ -94,24 +94,11 @@ async def add_node(
     return added
 
 
-async def load_own_settings(tx: Transaction, entity: EntityRef) -> dict[str, Any]:
-    """Return what a node sets for itself: what differs from that which it would inherit."""
-    above = path_ids(entity.path)[:-1]
-    profiles = await load_profiles(tx, [*above[-1:], entity.id])
-    inherited = asdict(profiles[above[-1]].settings) if above else {}
-    effective = asdict(profiles[entity.id].settings)
-    return {
-        name: value
-        for name, value in effective.items()
-        if value is not None and value != inherited.get(name)
-    }
-
-
 async def set_settings(
     tx: Transaction, entity: EntityRef, changes: Mapping[str, Any], *, actor: str, now: datetime
 ) -> dict[str, Any]:
     """Merge changes into a node's own settings and return them; None lets one be inherited."""
-    own = await load_own_settings(tx, entity)
+    own = await load_own_settings(tx, entity.id)
     merged = {name: value for name, value in {**own, **changes}.items() if value is not None}
     await change_settings(tx, entity.id, merged)
     await add_events(

@@ -14,6 +14,7 @@ from authreset.store.database import Transaction
 from authreset.store.entities import list_entities
 from authreset.store.letters import count_by_state, oldest_waiting_at
 from authreset.store.requests import count_waiting
+from authreset.store.vital_signs import VitalSigns, read_vital_signs
 from authreset.store.workers import WorkerSign, list_workers
 
 ALIVE = timedelta(minutes=1)
@@ -55,12 +56,35 @@ class TokenFacts:
     expires_at: datetime
 
 
+def examine_vital_signs(signs: VitalSigns, now: datetime) -> Findings:
+    """Judge whether commits last, and this machine's clock against the database's."""
+    if signs.unsafe:
+        yield Finding(
+            "database",
+            FAIL,
+            f"{', '.join(signs.unsafe)}: a crash may lose requests that were acknowledged",
+            "set it back to its default",
+        )
+    ahead = now - (signs.now or now)
+    if abs(ahead) > CLOCK_TOLERANCE:
+        side = "ahead of" if ahead > timedelta() else "behind"
+        yield Finding(
+            "clock",
+            WARN,
+            f"{abs(ahead.total_seconds()):.0f} s {side} the database's",
+            "let both machines keep their time by NTP",
+        )
+    else:
+        yield Finding("clock", OK, "agrees with the database's")
+
+
 async def examine_traffic(tx: Transaction, now: datetime) -> list[Finding]:
-    """Judge workers, backlog and tokens as they stand in the database."""
+    """Judge durability, clock, workers, backlog and tokens as they stand in the database."""
     waiting, oldest = await count_waiting(tx)
     letters = await count_by_state(tx)
     backlog = Backlog(waiting, oldest, letters, await oldest_waiting_at(tx))
     return [
+        *examine_vital_signs(await read_vital_signs(tx), now),
         *examine_workers(await list_workers(tx), waiting + sum(letters.values()), now),
         *examine_backlog(backlog, now),
         *examine_tokens(await _list_tokens(tx), now),

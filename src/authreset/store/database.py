@@ -104,12 +104,17 @@ def is_outage(error: BaseException) -> bool:
     """Tell whether an error means that the database is away, and not that a statement is wrong."""
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or _is_outage_of_driver(error.orig)
+    if isinstance(
+        error, asyncpg.PostgresError
+    ):  # told while connecting, before SQLAlchemy hears it
+        return str(error.sqlstate).startswith((*_OUTAGE_STATES, *_UNMET_STATES))
     return isinstance(error, (OSError, TimeoutError, sqlalchemy.exc.TimeoutError))
 
 
-# SQLSTATE classes: connection, insufficient resources, operator intervention, system error; a
-# server turned read-only; no lock in time; an unknown error, such as PgBouncer's own.
-_OUTAGE_STATES = ("08", "53", "57", "58", "25006", "25P03", "55P03", "XX000")
+# SQLSTATE classes: connection, role refused, no such database, insufficient resources, operator
+# intervention, system error; a server turned read-only; no lock in time; an unknown error, such
+# as PgBouncer's own.
+_OUTAGE_STATES = ("08", "28", "3D", "53", "57", "58", "25006", "25P03", "55P03", "XX000")
 
 
 def _is_outage_of_driver(error: BaseException | None) -> bool:
@@ -118,7 +123,7 @@ def _is_outage_of_driver(error: BaseException | None) -> bool:
     state = getattr(error, "sqlstate", None)
     if state is not None:
         return str(state).startswith(_OUTAGE_STATES)
-    # asyncpg's own word for a lost connection; its ValueError is a setting that it cannot read.
+    # asyncpg's own word for a lost connection; its ValueError: a setting that it cannot read.
     cause = getattr(error, "__cause__", None)
     return isinstance(cause, asyncpg.InterfaceError) and not isinstance(cause, ValueError)
 

@@ -77,6 +77,12 @@ async def change_settings(tx: Transaction, entity_id: int, settings: Mapping[str
     )
 
 
+async def load_own_settings(tx: Transaction, entity_id: int) -> dict[str, Any]:
+    """Return what a node sets for itself, without what it inherits."""
+    query = select(entities.c.settings).where(entities.c.id == entity_id)
+    return dict((await tx.execute(query)).scalar_one())
+
+
 async def find_entity(tx: Transaction, entry: str) -> EntityRef | None:
     """Return the node of that entry name."""
     row = (await tx.execute(_REFS.where(entities.c.entry == entry))).mappings().first()

@@ -192,3 +192,50 @@ def _user(row: Any) -> User:
         language=row["language"],
         last_access_at=row["last_access_at"],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ListedUser:
+    """A user as operators list one; `entries` names the nodes where a role is held."""
+
+    id: int
+    email: str
+    name: str
+    status: UserStatus
+    has_password: bool
+    last_access_at: datetime | None
+    entries: tuple[str, ...]
+
+
+async def list_users(tx: Transaction, path: str, limit: int) -> list[ListedUser]:
+    """Return users with a role at a node, named by its path, or below it; by address."""
+    below = entities.c.path.startswith(path, autoescape=True)
+    held = select(roles.c.user_id).join(entities, entities.c.id == roles.c.entity_id).where(below)
+    query = select(users).where(users.c.id.in_(held)).order_by(users.c.email_key, users.c.id)
+    found = list((await tx.execute(query.limit(limit))).mappings())
+    entries = await _load_role_entries(tx, [row["id"] for row in found])
+    return [
+        ListedUser(
+            row["id"],
+            row["email"],
+            row["name"],
+            UserStatus(row["status"]),
+            row["password_hash"] is not None,
+            row["last_access_at"],
+            tuple(entries[row["id"]]),
+        )
+        for row in found
+    ]
+
+
+async def _load_role_entries(tx: Transaction, user_ids: Sequence[int]) -> dict[int, list[str]]:
+    query = (
+        select(roles.c.user_id, entities.c.entry)
+        .join(entities, entities.c.id == roles.c.entity_id)
+        .where(roles.c.user_id.in_(user_ids))
+        .order_by(entities.c.id)
+    )
+    entries: dict[int, list[str]] = {user_id: [] for user_id in user_ids}
+    for user_id, entry in await tx.execute(query):
+        entries[user_id].append(entry)
+    return entries

@@ -7,7 +7,7 @@ import typer
 
 from authreset.cli.verbs.options import AsJson, Entry, example, finish, new_group
 
-users = new_group("Users: add, change status or address.")
+users = new_group("Users: add, list, change status or address.")
 
 
 class Status(StrEnum):
@@ -53,6 +53,19 @@ def add_user(
         finish(tell(password, as_json=as_json))
     new = NewUser(email, entry, name, role, password=password)
     finish(run_opened(lambda opened: work.add(opened, new), as_json=as_json))
+
+
+@users.command("list", epilog=example("user list --entry pilgrim-planner"))
+def list_users(
+    entry: Entry,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="List at most so many.")] = 500,
+    as_json: AsJson = False,
+) -> None:
+    """List the users that hold a role at an entry or below it."""
+    from authreset.cli.opening import run_opened
+    from authreset.cli.work import users as work
+
+    finish(run_opened(lambda opened: work.list_all(opened, entry, limit), as_json=as_json))
 
 
 @users.command(

@@ -12,14 +12,13 @@ from authreset.flows.add_organization import (
     BadValue,
     NewNode,
     add_organization,
-    load_own_settings,
     parse_settings,
     set_settings,
 )
 from authreset.flows.add_paypoint import add_paypoint
 from authreset.rules.outcomes import EntityType
 from authreset.rules.tenancy import EntityRef, path_ids
-from authreset.store.entities import find_entity, list_entities
+from authreset.store.entities import find_entity, list_entities, load_own_settings
 
 TYPE_NAMES = {EntityType.ORGANIZATION: "organization", EntityType.PAYPOINT: "paypoint"}
 _ADD: dict[EntityType, Callable[..., Awaitable[Added]]] = {
@@ -82,7 +81,7 @@ async def change(opened: Opened, entry: str, pairs: Sequence[str]) -> Outcome:
         if changes:
             own = await set_settings(tx, entity, changes, actor=opened.actor, now=opened.clock())
         else:
-            own = await load_own_settings(tx, entity)
+            own = await load_own_settings(tx, entity.id)
     return _show_settings(entry, own)
 
 

@@ -2,11 +2,13 @@
 
 import getpass
 import sys
+from dataclasses import asdict
 from typing import Any
 
 from authreset.cli.answers import Answer, Outcome, Refusal
 from authreset.cli.opening import Opened
-from authreset.cli.work.refusals import to_refusal
+from authreset.cli.tables import show_table
+from authreset.cli.work.refusals import no_such_entry, to_refusal
 from authreset.flows.add_user import AddedUser, NewUser, add_user
 from authreset.flows.change_user import ChangedUser, NoSuchUser, UserChange, change_user
 from authreset.flows.judge_password import JudgePassword
@@ -15,7 +17,7 @@ from authreset.rules.addresses import address_key
 from authreset.rules.lockout import UserStatus
 from authreset.store.database import Transaction
 from authreset.store.entities import find_entity
-from authreset.store.users import User, find_all_by_email, find_users
+from authreset.store.users import User, find_all_by_email, find_users, list_users
 from authreset.strength import estimate_strength
 
 _LONGEST_PASSWORD_LINE = 4096
@@ -57,6 +59,32 @@ def read_password() -> str | Refusal:
     else:
         text = sys.stdin.readline(_LONGEST_PASSWORD_LINE).rstrip("\r\n")
     return text or Refusal("there is no password on standard input", "write it there, as one line")
+
+
+async def list_all(opened: Opened, entry: str, limit: int) -> Outcome:
+    """List the users of a node and all below it."""
+    async with opened.database.read() as tx:
+        entity = await find_entity(tx, entry)
+        if entity is None:
+            return no_such_entry(entry)
+        found = await list_users(tx, entity.path, limit)
+    data = [
+        {**asdict(one), "status": int(one.status), "status_name": _status_name(one.status)}
+        for one in found
+    ]
+    rows = [
+        [str(one.id), one.email, one.name, _status_name(one.status),
+         "yes" if one.has_password else "no", ", ".join(one.entries)]
+        for one in found
+    ]  # fmt: skip
+    return Answer(
+        {"entry": entry, "users": data},
+        show=show_table(
+            ["id", "e-mail", "name", "status", "password", "roles at"],
+            rows,
+            f"No user holds a role at {entry} or below: `authreset user add`.",
+        ),
+    )
 
 
 async def change(opened: Opened, who: str, entry: str | None, wanted: UserChange) -> Outcome:
@@ -108,7 +136,7 @@ async def _find(tx: Transaction, who: str, entry: str | None) -> User | Refusal:
 
 
 def _no_such_user(who: str) -> Refusal:
-    return Refusal(f"there is no user {who}", "give the id, or the address as it is stored")
+    return Refusal(f"there is no user {who}", "`authreset user list --entry ENTRY` lists them")
 
 
 def _status_name(status: int) -> str:
