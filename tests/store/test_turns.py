@@ -38,9 +38,7 @@ def test_fair_shares(roots: list[int], limit: int, turn: int, shares: dict[int, 
     assert fair_shares(roots, limit, turn) == shares
 
 
-@given(
-    count=st.integers(1, 200), limit=st.integers(1, 600), turn=st.integers(0, 10**18)
-)
+@given(count=st.integers(1, 200), limit=st.integers(1, 600), turn=st.integers(0, 10**18))
 def test_shares_are_full_and_level(count: int, limit: int, turn: int) -> None:
     shares = fair_shares(list(range(count)), limit, turn)
     assert sum(shares.values()) == limit

@@ -9,9 +9,8 @@ from sqlalchemy import CTE, Column, ColumnElement, Table, func, select
 
 from authreset.store.database import Transaction
 
-
 MOST_ROOTS = 50
-"""A batch asks this many roots at most, one after the other, so that its transaction stays short."""
+"""A batch asks this many roots at most, one by one, so that its transaction stays short."""
 
 
 def fair_shares(roots: Sequence[int], limit: int, turn: int) -> dict[int, int]:

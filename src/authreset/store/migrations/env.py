@@ -6,7 +6,7 @@ Rules for a new revision, because old and new processes run side by side while a
   server default, a table, an index); the old code must not notice. Only a release after it, when
   no process uses the old form any more, takes that away. Never rename: add, copy, remove.
 - The number is the order: `r0002_what_it_does.py` with `revision = "0002"`. A database that is
-  ahead of a process is thus recognised, and left alone.
+  ahead of a process is thus recognised, and left alone. Begin with a copy of the newest one.
 - Each revision runs in one transaction together with the note that it ran, on SQLite too. So there
   is no CREATE INDEX CONCURRENTLY here; on PostgreSQL `schema.LOCK_SECONDS` keeps a revision from
   queueing up the traffic behind a lock that it cannot get.
