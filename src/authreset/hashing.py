@@ -24,7 +24,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class HashingBusy(Exception):  # noqa: N818 - a state that callers answer with "try again later"
+class HashingBusy(Exception):
     """Too many passwords are waiting to be hashed. Nothing was done; trying again later is fine."""
 
 

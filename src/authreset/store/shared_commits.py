@@ -12,7 +12,7 @@ Done: TypeAlias = Callable[[Exception | None], None]
 """Told how a commit went; must not raise."""
 
 
-class QueueFull(Exception):  # noqa: N818 -- a state that callers answer with "try again later"
+class QueueFull(Exception):
     """Too many wait for the disk already."""
 
 
