@@ -123,9 +123,11 @@ def _is_outage_of_driver(error: BaseException | None) -> bool:
     state = getattr(error, "sqlstate", None)
     if state is not None:
         return str(state).startswith(_OUTAGE_STATES)
-    # asyncpg's own word for a lost connection; its ValueError: a setting that it cannot read.
+    # asyncpg's words for a lost connection, and for one whose end it was told of while it began
+    # something on it; its ValueError: a setting that it cannot read.
     cause = getattr(error, "__cause__", None)
-    return isinstance(cause, asyncpg.InterfaceError) and not isinstance(cause, ValueError)
+    is_lost = isinstance(cause, (asyncpg.InterfaceError, asyncpg.InternalClientError))
+    return is_lost and not isinstance(cause, ValueError)
 
 
 def database_url(text: str, data_dir: Path) -> URL:

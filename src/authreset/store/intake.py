@@ -162,7 +162,7 @@ class PostgresAppender:
                 connection.terminate()
             if isinstance(error, (ValueError, asyncpg.DataError)):
                 raise  # a row cannot be stored; the database is well
-            if isinstance(error, (OSError, asyncpg.InterfaceError, asyncpg.PostgresError)):
+            if isinstance(error, _OUTAGES):
                 raise StoreUnavailable(type(error).__name__) from error
             raise
         self._idle.append(connection)
@@ -199,6 +199,8 @@ class PostgresAppender:
             await self._execute(f"NOTIFY {CHANNEL}")
 
 
+# InternalClientError: asyncpg was told of the connection's end while it began something on it.
+_OUTAGES = (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, asyncpg.InternalClientError)
 _TYPES = ("uuid", "timestamptz", "text", "bigint", "bigint", "bigint", "bigint", "text", "text")
 _INSERT = (
     f"INSERT INTO requests ({', '.join(COLUMNS)}) SELECT * FROM unnest("
