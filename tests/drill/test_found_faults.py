@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+import asyncpg
 import pytest
 
-from authreset.store.database import Database, StoreUnavailable, database_url
+from authreset.store.database import Database, StoreUnavailable, database_url, is_outage
 from authreset.store.intake import PostgresAppender
 from tests.drill.leaving import leaving_server
 from tests.support.databases import SeededBytes
@@ -26,3 +27,8 @@ async def test_transaction_that_is_sent_away_while_it_begins_is_told_of_an_outag
             async with database.begin() as tx:
                 await tx.exec_driver_sql("SELECT 1")
         await database.close()
+
+
+def test_server_that_still_recovers_is_an_outage_in_the_drivers_own_word_too():
+    assert is_outage(asyncpg.CannotConnectNowError("the database system is starting up"))
+    assert not is_outage(asyncpg.UndefinedColumnError("column does not exist"))

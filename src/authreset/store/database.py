@@ -104,10 +104,8 @@ def is_outage(error: BaseException) -> bool:
     """Tell whether an error means that the database is away, and not that a statement is wrong."""
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or _is_outage_of_driver(error.orig)
-    if isinstance(
-        error, asyncpg.PostgresError
-    ):  # told while connecting, before SQLAlchemy hears it
-        return str(error.sqlstate).startswith((*_OUTAGE_STATES, *_UNMET_STATES))
+    if isinstance(error, asyncpg.PostgresError):  # told while connecting, before SQLAlchemy hears
+        return str(error.sqlstate).startswith(_OUTAGE_STATES)
     return isinstance(error, (OSError, TimeoutError, sqlalchemy.exc.TimeoutError))
 
 
