@@ -112,18 +112,6 @@ class Place:
         )
 
     @contextmanager
-    def postgres_paused(self) -> Iterator[None]:
-        """Stop the server's processes in their tracks: connections stay, answers do not come."""
-        assert self.postgres is not None
-        pid = int((self.postgres.home / "data" / "postmaster.pid").read_text().split()[0])
-        paused = tree(pid)
-        send(paused, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            send(paused, signal.SIGCONT)
-
-    @contextmanager
     def sqlite_locked(self) -> Iterator[None]:
         """Hold the write lock of the file, as a careless backup does."""
         with sqlite3.connect(
@@ -144,6 +132,18 @@ class Place:
             yield
         finally:
             ballast.unlink()
+
+
+@contextmanager
+def paused(server: PostgresServer) -> Iterator[None]:
+    """Stop a server's processes in their tracks: connections stay, answers do not come."""
+    pid = int((server.home / "data" / "postmaster.pid").read_text().split()[0])
+    stopped = tree(pid)
+    send(stopped, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        send(stopped, signal.SIGCONT)
 
 
 def fill_up(path: Path) -> None:

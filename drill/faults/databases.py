@@ -3,7 +3,7 @@
 import time
 
 from drill.faults.scene import Fault, Scene
-from drill.place import DATABASE, Place
+from drill.place import DATABASE, Place, paused
 
 DATABASE_PART = frozenset({"database"})
 POSTGRES, SQLITE = frozenset({"postgres"}), frozenset({"sqlite"})
@@ -34,13 +34,15 @@ def cut_connections(scene: Scene) -> None:
 
 def hang(scene: Scene) -> None:
     """Let PostgreSQL keep its connections and answer nothing."""
-    with scene.place.postgres_paused():
+    assert scene.place.postgres is not None
+    with paused(scene.place.postgres):
         scene.hold()
 
 
 def hang_long(scene: Scene) -> None:
     """The same for longer than the intake remembers a token."""
-    with scene.place.postgres_paused():
+    assert scene.place.postgres is not None
+    with paused(scene.place.postgres):
         time.sleep(4)
         scene.hold()
 

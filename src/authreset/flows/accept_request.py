@@ -16,6 +16,9 @@ _log = structlog.get_logger("authreset.intake")
 MOST_WAITING = 4096
 """Requests that may wait for the disk; beyond it the answer is 503 at once."""
 
+PATIENCE_SECONDS = 1.75
+"""A caller is told within two seconds, also by a database that keeps silent."""
+
 
 class NewRequest(NamedTuple):
     """What is asked, by which token, for which node, from where.
@@ -78,7 +81,12 @@ class Intake:
         flights: int = 1,
     ) -> None:
         self._append = append
-        self._commits = SharedCommit(self._commit, most_waiting=most_waiting, flights=flights)
+        self._commits = SharedCommit(
+            self._commit,
+            most_waiting=most_waiting,
+            flights=flights,
+            patience=PATIENCE_SECONDS,
+        )
 
     def record_soon(self, request: NewRequest, told: Callable[[Accepted], None]) -> None:
         """Call `told` once the request is on disk, or once it is certain that we cannot say so."""

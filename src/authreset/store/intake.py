@@ -157,7 +157,7 @@ class PostgresAppender:
             async with asyncio.timeout(APPEND_SECONDS):
                 connection = await self._connect()
                 await connection.execute(statement, *arguments)
-        except Exception as error:
+        except BaseException as error:
             if connection is not None:
                 connection.terminate()
             if isinstance(error, (ValueError, asyncpg.DataError)):

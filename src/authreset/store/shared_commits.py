@@ -22,6 +22,8 @@ class SharedCommit(Generic[T]):
     A flush starts as soon as the last one ended and takes all that came meanwhile, at most
     `most_at_once`; a lone item is flushed at once. `commit` makes the items durable or raises;
     up to `flights` of it run at the same time, so that one can be filled while another is written.
+    With `patience`, everybody is told after so many seconds at the latest: a commit that is not
+    done by then is cancelled, and may have happened all the same.
     """
 
     def __init__(
@@ -31,12 +33,14 @@ class SharedCommit(Generic[T]):
         most_waiting: int = 4096,
         most_at_once: int = 512,
         flights: int = 1,
+        patience: float | None = None,
     ) -> None:
         self._commit = commit
         self._most_waiting = most_waiting
         self._most_at_once = most_at_once
-        self._waiting: list[tuple[T, Done]] = []
+        self._waiting: list[tuple[T, Done, float]] = []  # and when it came
         self._flights = flights
+        self._patience = patience
         self._under_way = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -48,10 +52,11 @@ class SharedCommit(Generic[T]):
         """
         if len(self._waiting) >= self._most_waiting:
             raise QueueFull
-        self._waiting.append((item, done))
+        loop = asyncio.get_running_loop()
+        self._waiting.append((item, done, loop.time()))
         if self._under_way < self._flights and len(self._waiting) == 1:
             self._under_way += 1
-            task = asyncio.get_running_loop().create_task(self._flush_all())
+            task = loop.create_task(self._flush_all())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -85,10 +90,10 @@ class SharedCommit(Generic[T]):
             # Counted here and not when the task is done: an item may come between the two.
             self._under_way -= 1
 
-    async def _flush(self, batch: list[tuple[T, Done]]) -> None:
+    async def _flush(self, batch: list[tuple[T, Done, float]]) -> None:
         fault: Exception | None = None
         try:
-            await self._commit([item for item, _ in batch])
+            await self._commit_in_time(batch)
         except StoreUnavailable as error:
             fault = error
         except Exception as error:
@@ -98,5 +103,15 @@ class SharedCommit(Generic[T]):
                     await self._flush([one])
                 return
             fault = error
-        for _, done in batch:
+        for _, done, _ in batch:
             done(fault)
+
+    async def _commit_in_time(self, batch: list[tuple[T, Done, float]]) -> None:
+        deadline = None if self._patience is None else batch[0][2] + self._patience
+        if deadline is not None and asyncio.get_running_loop().time() >= deadline:
+            raise StoreUnavailable("TimeoutError")  # not begun: what is cut off may have happened
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._commit([item for item, _, _ in batch])
+        except TimeoutError as error:
+            raise StoreUnavailable("TimeoutError") from error
