@@ -38,7 +38,7 @@ def _key_texts(settings: Settings, random_bytes: RandomBytes) -> list[str]:
 
 
 def _make_key_file(path: Path, random_bytes: RandomBytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.touch(mode=0o600)
     draft.write_text(urlsafe_b64encode(random_bytes(32)).decode().rstrip("=") + "\n", "ascii")

@@ -104,8 +104,8 @@ class Service:
             for pid in found:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            for program in self._programs:
-                program.wait(PATIENCE)
+        for program in self._programs:
+            program.wait(PATIENCE)
         self._programs.clear()
 
     def processes(self) -> list[int]:

@@ -134,7 +134,7 @@ def database_url(text: str, data_dir: Path) -> URL:
     Raises ValueError, which does not repeat the text: there may be a password in it.
     """
     if not text:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # addresses and hashes
         return URL.create("sqlite+aiosqlite", database=str((data_dir / "authreset.db").absolute()))
     try:
         url = make_url(text)
