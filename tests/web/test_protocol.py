@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import pytest
+from uvicorn.server import ServerState
 
 from authreset.web.protocol import LONGEST_BODY, LONGEST_HEAD
 from authreset.web.reading import LONGEST_BODY as LONGEST_CALL
+from authreset.web.server import build_server
 from tests.support.site import Site
 from tests.web.serving import served
 
@@ -250,6 +252,35 @@ class TestForms:
         assert (await line.hear())[0] == 200
 
 
+class DeafCaller(asyncio.Transport):
+    """A connection whose far end reads nothing: what is written only piles up."""
+
+    def __init__(self, protocol: asyncio.Protocol) -> None:
+        super().__init__({"peername": ("192.0.2.1", 50_000), "sockname": ("192.0.2.2", 80)})
+        self._protocol = protocol
+        self.unread = 0
+        self.is_read_from = True
+        self._is_closed = False
+        protocol.connection_made(self)
+
+    def write(self, data):
+        self.unread += len(data)
+        if self.unread > 64 * 1024 and not self._is_closed:
+            self._protocol.pause_writing()
+
+    def pause_reading(self):
+        self.is_read_from = False
+
+    def resume_reading(self):
+        self.is_read_from = True
+
+    def is_closing(self):
+        return self._is_closed
+
+    def close(self):
+        self._is_closed = True
+
+
 class TestTheShortWay:
     """The hot call is served without a task; connections must not notice."""
 
@@ -302,6 +333,23 @@ class TestTheShortWay:
         status, headers, _ = await line.hear()
         assert (status, headers["connection"]) == (200, "close")
         assert await line.hear_end() == CLOSED
+
+    async def test_caller_who_reads_no_answer_is_not_read_from(self, site):
+        """Answers that nobody fetches must not fill the memory, refusals least of all."""
+        config = build_server(site.parts).config
+        config.load()
+        state = ServerState()
+        caller = DeafCaller(protocol := config.http_protocol_class(config, state, {}))
+        for _ in range(1000):
+            if not caller.is_read_from:
+                break
+            protocol.data_received(call("garbage"))
+            await asyncio.sleep(0)
+        assert not caller.is_read_from
+        assert caller.unread < 128 * 1024
+        caller.close()
+        protocol.connection_lost(None)
+        await asyncio.gather(*state.tasks)
 
     async def test_old_http_is_answered_and_closed(self, exchange, token):
         line = await exchange.open()

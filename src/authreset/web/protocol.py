@@ -145,6 +145,7 @@ class BoundedProtocol(HttpToolsProtocol):
         return (
             self.intake is not None
             and not under_way
+            and not self.flow.write_paused  # the usual way waits for whoever does not read
             and self.parser.get_method() == b"POST"
             and self.parser.get_http_version() == "1.1"
             and not self.expect_100_continue
