@@ -8,8 +8,11 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-_TOKEN = re.compile(r"\b([oaur])\.[A-Za-z0-9_-]{20,}")
-_ADDRESS = re.compile(r"([\w!#$%&'*+/=?^`{|}~-])[\w.!#$%&'*+/=?^`{|}~-]*@(\w)[\w.-]*")
+# Neither looks at what stands before it: a link may be quoted as "%2Fr.…", an address as "=a@b".
+_TOKEN = re.compile(r"([oaur])\.[A-Za-z0-9_-]{24,}")
+_LOCAL = r"[^\s@<>()\[\],;:\"\\]"
+_DOMAIN = r"[^\s@%<>()\[\]{},;:\"'\\/?&]"
+_ADDRESS = re.compile(rf"({_LOCAL}){_LOCAL}{{0,320}}(?:@|%40)({_DOMAIN}){_DOMAIN}*")
 
 
 def configure_logs(format: str, level: str) -> None:
@@ -47,9 +50,23 @@ def configure_logs(format: str, level: str) -> None:
 
 
 def mask_secrets(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    """Mask what looks like a token or an e-mail address in every value that is text."""
-    return {key: _mask(value) if isinstance(value, str) else value for key, value in event.items()}
+    """Mask what looks like a token or an e-mail address, however deep in an event it stands."""
+    return {key: _mask(value) for key, value in event.items()}
 
 
-def _mask(text: str) -> str:
+def _mask(value: Any) -> Any:
+    match value:
+        case str():
+            return _mask_text(value)
+        case None | bool() | int() | float():
+            return value
+        case dict():
+            return {_mask_text(str(key)): _mask(one) for key, one in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_mask(one) for one in value]
+        case _:
+            return _mask_text(repr(value))  # which is what would be written
+
+
+def _mask_text(text: str) -> str:
     return _ADDRESS.sub(r"\1…@\2…", _TOKEN.sub(r"\1.…", text))
