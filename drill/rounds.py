@@ -30,6 +30,7 @@ from drill.place import PER_HOUR, SPACING, Place
 BACK_SECONDS = 15.0
 """Within so many seconds of a fault's end every program that serves must acknowledge again."""
 
+WARM_SECONDS = 2.0
 SETTLE_SECONDS = 180.0
 ROUND_SECONDS = 8.0  # about; only to have people enough
 TWO_AT_ONCE = 1 / 3
@@ -111,6 +112,8 @@ def run_rounds(plan: Plan, scene: Scene, callers: Callers, say: Say) -> Course:
     """Run every round and return what was done."""
     faults, not_run = choose_faults(plan, scene.place)
     course = Course(not_run=not_run)
+    wait_back(scene.fleet, callers)
+    time.sleep(WARM_SECONDS)
     for number, hand in enumerate(deal(faults, plan.rounds, scene.chance), 1):
         names = tuple(one.name for one in hand)
         say(f"round {number} of {plan.rounds}: {' + '.join(names)}")

@@ -6,8 +6,8 @@ from drill.audit.evidence import Index, Violation
 from drill.callers import GIVE_UP_SECONDS
 from drill.ledgers import Call
 
-REFUSAL_SECONDS = 2.0
-"""A call that cannot be recorded is told so within this time."""
+ANSWER_SECONDS = 2.0
+"""Within this time a call is recorded, or told that it could not be."""
 
 
 def check_calls(index: Index) -> Iterator[Violation]:
@@ -28,7 +28,7 @@ def _faults(call: Call) -> Iterator[tuple[str, str]]:
     # Who calls before a program is ready waits for it to be; that is a start and no outage.
     if call.is_starting:
         return
-    if call.status == 503 and call.seconds > REFUSAL_SECONDS:
-        yield "late refusal", f"more than {REFUSAL_SECONDS:g} s"
+    if call.status is not None and call.seconds > ANSWER_SECONDS:
+        yield "late answer", f"more than {ANSWER_SECONDS:g} s"
     if call.status is None and call.seconds >= GIVE_UP_SECONDS:
         yield "no answer", "the caller gave up"

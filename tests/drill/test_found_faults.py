@@ -6,7 +6,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from drill.audit.calls import REFUSAL_SECONDS
+from drill.audit.calls import ANSWER_SECONDS
 from drill.place import paused
 
 from authreset.flows.accept_request import Accepted, Intake, NewRequest, Unavailable
@@ -58,6 +58,24 @@ async def test_nobody_waits_longer_for_having_come_while_a_hung_database_was_ask
     with paused(postgres):
         told = await asyncio.gather(*(ask(n / 5) for n in range(10)))
     assert [type(answer) for answer, _ in told] == [Unavailable] * len(told)
-    assert max(seconds for _, seconds in told) < REFUSAL_SECONDS
+    assert max(seconds for _, seconds in told) < ANSWER_SECONDS
     await intake.close()
     await appender.close()
+
+
+async def test_database_that_hangs_with_connections_in_the_pool_is_told_in_time(
+    postgres: PostgresServer, postgres_url: str
+):
+    database = Database(database_url(postgres_url, Path("unused")))
+    async with database.read() as tx:
+        await tx.exec_driver_sql("SELECT 1")
+    with paused(postgres):
+        begun = time.monotonic()
+        for open_one in (database.read, database.begin):
+            with pytest.raises(StoreUnavailable):
+                async with open_one():
+                    pass
+        assert time.monotonic() - begun < 2 * ANSWER_SECONDS
+    async with database.read() as tx:
+        await tx.exec_driver_sql("SELECT 1")
+    await database.close()

@@ -4,7 +4,13 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    nullcontext,
+    suppress,
+)
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -62,7 +68,7 @@ class Database:
         One inside another's block would wait for itself.
         """
         with _faults_told():
-            async with self._turn, self.engine.begin() as tx:
+            async with self._turn, self._opened(self.engine.begin()) as tx:
                 yield tx
                 if wakes_worker:
                     await self.wakeups.announce(tx)
@@ -73,8 +79,19 @@ class Database:
     async def read(self) -> AsyncIterator[Transaction]:
         """Open a transaction that only reads. Raises StoreUnavailable."""
         with _faults_told():
-            async with self._reader.connect() as tx:
+            async with self._opened(self._reader.connect()) as tx:
                 yield tx
+
+    @asynccontextmanager
+    async def _opened(
+        self, opening: AbstractAsyncContextManager[Transaction]
+    ) -> AsyncIterator[Transaction]:
+        # A pooled connection is asked first whether it lives, which a hung server never answers.
+        # SQLite has no such thing; there, opening waits for the turn to write.
+        async with AsyncExitStack() as stack:
+            async with asyncio.timeout(CONNECT_SECONDS if self.is_postgres else None):
+                tx = await stack.enter_async_context(opening)
+            yield tx
 
     async def close(self) -> None:
         """Close every connection."""
@@ -156,9 +173,17 @@ _DRIVERS = {
 
 def _open_sqlite(url: URL) -> AsyncEngine:
     engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
+    event.listen(engine.sync_engine, "do_connect", _make_private)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_private(_dialect: object, _record: object, args: list[Any], _options: object) -> None:
+    # SQLite would follow the umask; what it makes beside the file has the file's mode. A file that
+    # is there is not opened: closing it again would end the locks that this process has on it.
+    with suppress(OSError):
+        os.close(os.open(args[0], os.O_CREAT | os.O_EXCL, 0o600))
 
 
 SQLITE_PRAGMAS = (

@@ -26,7 +26,11 @@ def open_postgres(
     url: URL, *, pool_size: int, connect_seconds: float, statement_seconds: float
 ) -> AsyncEngine:
     """Open a pool. No connection is made before the first is needed."""
-    asked = {"timeout": connect_seconds, "command_timeout": statement_seconds}
+    asked = {
+        "timeout": connect_seconds,
+        "command_timeout": statement_seconds,
+        "connection_class": _Connection,
+    }
     engine = create_async_engine(
         url.difference_update_query(list(url.query)),
         pool_size=pool_size,
@@ -41,12 +45,27 @@ def open_postgres(
     return engine
 
 
+class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg ships no types
+    """Is cut at once when the pool gives it up: a server that hangs would make a goodbye wait."""
+
+    async def close(self, *, timeout: float | None = None) -> None:
+        """Close; with a time-out, which SQLAlchemy sets where it drops a connection, cut."""
+        if timeout is None:
+            await super().close()
+        else:
+            self.terminate()
+
+
 def _direct(url: URL, asked: dict[str, Any]) -> dict[str, Any]:
     async def connect(**_: Any) -> Any:
         name = {"application_name": "authreset"}
         connection = await asyncpg.connect(plain_dsn(url), server_settings=name, **asked)
-        # Not in the greeting above: a PgBouncer in session mode would refuse it there.
-        await connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
+        try:
+            # Not in the greeting above: a PgBouncer in session mode would refuse it there.
+            await connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
+        except BaseException:
+            connection.terminate()
+            raise
         return connection
 
     return {"async_creator_fn": connect}
