@@ -1,8 +1,11 @@
 """Engines and transactions: what is promised whichever database it is, and how it is named."""
 
 import asyncio
+import os
+import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 import sqlalchemy.exc
@@ -13,9 +16,14 @@ from authreset.store.database import (
     database_url,
 )
 from authreset.store.events import Event, add_events
+from authreset.store.intake import SqliteAppender
+from authreset.store.requests import count_waiting
+from authreset.store.schema import migrate
 from authreset.store.tables import events, users
 from tests.support.databases import EMAILS, START, Tree, open_database
 from tests.support.postgres import PostgresServer, free_port
+
+ENDINGS = ("", "-shm", "-wal")
 
 
 @pytest.fixture
@@ -119,6 +127,37 @@ def test_without_a_url_there_is_a_file_in_the_data_directory(tmp_path: Path) -> 
     url = database_url("", tmp_path / "made")
     assert url.database == str(tmp_path / "made" / "authreset.db")
     assert (tmp_path / "made").is_dir()
+
+
+async def test_an_embedded_database_is_for_its_owner_alone(tmp_path: Path) -> None:
+    """Addresses and hashes of passwords stand in it, and a usual umask lets everybody read."""
+    database = Database(database_url("", tmp_path / "made"))
+    before = os.umask(0o022)
+    try:
+        async with database.begin() as tx:
+            await tx.execute(text("CREATE TABLE one (id INTEGER)"))
+            made = sorted((tmp_path / "made").iterdir())
+            assert [path.name for path in made] == [f"authreset.db{end}" for end in ENDINGS]
+            assert {stat.S_IMODE(path.stat().st_mode) for path in made} == {0o600}
+    finally:
+        os.umask(before)
+        await database.close()
+    assert stat.S_IMODE((tmp_path / "made").stat().st_mode) == 0o700
+
+
+async def test_an_embedded_database_may_lie_under_any_name(tmp_path: Path) -> None:
+    """Signs that mean something in a URL mean nothing in a directory's name."""
+    database = Database(database_url("", tmp_path / "100%41 #1?mode=ro&x"))
+    appender = SqliteAppender(database.url, database.wakeups)
+    try:
+        await migrate(database)
+        row = (UUID(int=7), START.timestamp(), "api", None, None, 1, 1, None, None)
+        await appender.append([row])
+        async with database.read() as tx:
+            assert (await count_waiting(tx))[0] == 1
+    finally:
+        await appender.close()
+        await database.close()
 
 
 @pytest.mark.parametrize(

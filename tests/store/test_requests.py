@@ -3,6 +3,8 @@
 import asyncio
 from datetime import timedelta
 
+from sqlalchemy import update
+
 from authreset.rules.outcomes import RequestOutcome
 from authreset.store.database import Database
 from authreset.store.requests import (
@@ -14,6 +16,7 @@ from authreset.store.requests import (
     put_off,
     settle,
 )
+from authreset.store.tables import requests
 from tests.support.databases import (
     START,
     SeededBytes,
@@ -22,6 +25,8 @@ from tests.support.databases import (
     open_database,
     plant_tree,
 )
+
+MOST_ATTEMPTS = 2**15 - 1  # what the column holds on PostgreSQL
 
 
 async def test_a_claimed_request_tells_what_was_asked(
@@ -114,6 +119,22 @@ async def test_a_request_put_off_waits_for_its_time_and_lets_others_pass(
     async with database.begin() as tx:
         claimed = await claim_waiting(tx, later, 10)
     assert [(one.id, one.attempts) for one in claimed] == [(ids[0], 1), (ids[1], 0)]
+
+
+async def test_a_request_is_put_off_however_often_that_was_done(
+    database: Database, tree: Tree, random_bytes: SeededBytes
+) -> None:
+    """One that fails each minute has used up a small integer after three weeks."""
+    ids = [random_bytes.uuid()]
+    async with database.begin() as tx:
+        await add_requests(tx, ids, tree.shop)
+        await tx.execute(update(requests).values(attempts=MOST_ATTEMPTS - 1))
+    for _ in range(2):
+        async with database.begin() as tx:
+            await put_off(tx, ids, "ValueError", START)
+    async with database.begin() as tx:
+        (claimed,) = await claim_waiting(tx, START, 10)
+    assert claimed.attempts == MOST_ATTEMPTS
 
 
 async def test_a_settled_request_cannot_be_put_off(

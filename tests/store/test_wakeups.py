@@ -112,3 +112,12 @@ async def test_a_full_pipe_and_a_closed_one_are_no_fault(tmp_path: Path) -> None
 async def test_a_pipe_that_may_not_be_written_is_no_fault(tmp_path: Path) -> None:
     (tmp_path / "wake").mkdir()
     PipeWakeups(str(tmp_path / "wake")).nudge()
+
+
+async def test_where_no_pipe_can_be_made_the_listener_goes_on_without(tmp_path: Path) -> None:
+    """Some file systems have none. A hint is missing then, and the worker looks by itself."""
+    (tmp_path / "wake").write_text("no pipe")
+    for path in (tmp_path / "wake", tmp_path / "absent" / "wake"):
+        wake = asyncio.Event()
+        async with PipeWakeups(str(path)).listening(wake):
+            await heard(wake)

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Protocol
+from urllib.parse import quote
 from uuid import UUID
 
 import asyncpg
@@ -104,7 +105,10 @@ class SqliteAppender:
     def _connect(self) -> sqlite3.Connection:
         if self._connection is None:
             connection = sqlite3.connect(
-                f"file:{self._path}?mode=rw", uri=True, isolation_level=None, timeout=BUSY_SECONDS
+                f"file:{quote(self._path)}?mode=rw",  # never makes the file, as a plain path would
+                uri=True,
+                isolation_level=None,
+                timeout=BUSY_SECONDS,
             )
             for pragma in SQLITE_PRAGMAS:
                 connection.execute(pragma)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy import bindparam, case, func, or_, select, update
 
 from authreset.rules.outcomes import RequestOutcome
 from authreset.store.database import Transaction
@@ -41,6 +41,7 @@ class Settlement:
     letter_id: UUID | None = None
 
 
+_MOST_ATTEMPTS = 2**15 - 1  # more has no room in the column; the count is for operators
 _WAITING = requests.c.outcome.is_(None)
 _QUEUE = Queue(requests, _WAITING, requests.c.received_at)
 
@@ -100,10 +101,11 @@ async def settle(tx: Transaction, settlements: Sequence[Settlement], now: dateti
 
 async def put_off(tx: Transaction, ids: Iterable[UUID], reason: str, due_at: datetime) -> None:
     """Leave requests for later, because dealing with them failed."""
+    counted = requests.c.attempts + case((requests.c.attempts < _MOST_ATTEMPTS, 1), else_=0)
     await tx.execute(
         update(requests)
         .where(requests.c.id.in_(list(ids)), _WAITING)
-        .values(attempts=requests.c.attempts + 1, due_at=due_at, reason=reason[:200])
+        .values(attempts=counted, due_at=due_at, reason=reason[:200])
     )
 
 

@@ -6,6 +6,7 @@ hint (PgBouncer in transaction mode, a worker that just restarts) costs a moment
 
 import asyncio
 import os
+import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol
@@ -120,19 +121,31 @@ class PipeWakeups:
 
     @asynccontextmanager
     async def listening(self, wake: asyncio.Event) -> AsyncIterator[None]:
-        """Read hints from the pipe."""
-        with suppress(FileExistsError):
-            os.mkfifo(self._path, 0o600)
-        # Opened for writing too, else the pipe would tell "end of file" whenever a writer leaves.
-        reader = os.open(self._path, os.O_RDWR | os.O_NONBLOCK)
+        """Read hints from the pipe; where none can be made there are none."""
+        reader = self._open_reader()
         loop = asyncio.get_running_loop()
-        loop.add_reader(reader, self._drain, reader, wake)
+        if reader is not None:
+            loop.add_reader(reader, self._drain, reader, wake)
         wake.set()
         try:
             yield
         finally:
-            loop.remove_reader(reader)
-            os.close(reader)
+            if reader is not None:
+                loop.remove_reader(reader)
+                os.close(reader)
+
+    def _open_reader(self) -> int | None:
+        try:
+            if not os.path.exists(self._path):
+                os.mkfifo(self._path, 0o600)
+            # For writing too, else the pipe would tell "end of file" whenever a writer leaves.
+            reader = os.open(self._path, os.O_RDWR | os.O_NONBLOCK)
+        except OSError:
+            return None
+        if stat.S_ISFIFO(os.fstat(reader).st_mode):
+            return reader
+        os.close(reader)
+        return None
 
     @staticmethod
     def _drain(reader: int, wake: asyncio.Event) -> None:
