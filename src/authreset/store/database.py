@@ -174,17 +174,9 @@ _DRIVERS = {
 def _open_sqlite(url: URL) -> AsyncEngine:
     engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine.sync_engine, "do_connect", _make_private)
-    event.listen(engine.sync_engine, "do_connect", _make_private)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
-
-
-def _make_private(_dialect: object, _record: object, args: list[Any], _options: object) -> None:
-    # SQLite would follow the umask; what it makes beside the file has the file's mode. A file that
-    # is there is not opened: closing it again would end the locks that this process has on it.
-    with suppress(OSError):
-        os.close(os.open(args[0], os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _make_private(_dialect: object, _record: object, args: list[Any], _options: object) -> None:
