@@ -1,0 +1,79 @@
+"""One run from a choice to a report, with its progress shown."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from bench.machine import describe_machine
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from silence.choices import Choice
+from silence.findings import Finding
+from silence.report import Report, notes
+from silence.series import run_series
+from silence.service import DATABASES, cabin
+
+DRAW_SECONDS = 1.0
+
+
+def measure(choice: Choice, directory: Path, command: str, console: Console) -> Report:
+    """Measure what was chosen, in an empty directory; progress goes to the console."""
+    findings: list[Finding] = []
+    machine: dict[str, str] = {}
+    with shown(console) as display:
+        for database in choice.databases:
+            home = directory / database
+            home.mkdir(mode=0o755)
+            display.say(f"{DATABASES[database]}: preparing")
+            with cabin(home, database) as made:
+                facts = describe_machine(home, made.cluster)
+                # SQLite's turn, after PostgreSQL's, does not know its version.
+                machine = facts | (machine if made.cluster is None else {})
+                progress = partial(display.update, database)
+                findings += run_series(made, database, choice.plan(), progress)
+    return Report(command, machine, notes(choice.seed), findings)
+
+
+class Display:
+    """Bars that are drawn between rounds, for a thread that draws would disturb the times."""
+
+    def __init__(self, console: Console, bar: Bar) -> None:
+        self._console = console
+        self._bar = bar
+        self._tasks: dict[str, TaskID] = {}
+        self._drawn_at = 0.0
+
+    def say(self, doing: str) -> None:
+        """Print one line."""
+        self._console.print(doing, highlight=False)
+
+    def update(self, database: str, series: str, done: int, whole: int) -> None:
+        """Note the rounds done; drawn at most once a second."""
+        name = f"{DATABASES[database]}: {series}"
+        if name not in self._tasks:
+            if not self._console.is_terminal:
+                self.say(name)
+            self._tasks[name] = self._bar.add_task(name, total=whole)
+        now = time.monotonic()
+        if self._console.is_terminal and (done == whole or now - self._drawn_at > DRAW_SECONDS):
+            self._drawn_at = now
+            self._bar.update(self._tasks[name], completed=done)
+            self._bar.refresh()
+
+
+@contextmanager
+def shown(console: Console) -> Iterator[Display]:
+    """Show progress as bars on a terminal, as lines elsewhere."""
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
+    with Bar(
+        *columns,
+        TimeElapsedColumn(),
+        console=console,
+        auto_refresh=False,
+        disable=not console.is_terminal,
+    ) as bar:
+        yield Display(console, bar)

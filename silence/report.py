@@ -1,0 +1,149 @@
+"""A whole run as one value: for a terminal, as Markdown between two marks, as JSON."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.tables import Table
+from rich.console import Console
+
+from silence.findings import CONFIDENCE, HIGH, LOW, Finding, Pair, Times, Verdict
+from silence.service import DATABASES
+
+BEGIN = "<!-- silence: begin, written by `python -m silence --write` -->"
+END = "<!-- silence: end -->"
+_BLOCK = re.compile(f"(?s)(?<={re.escape(BEGIN)}\n).*(?={re.escape(END)})")
+
+
+class MissingMarksError(ValueError):
+    """A file has not exactly one pair of marks, in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was measured, on what, by which command; `notes` say how."""
+
+    command: str
+    machine: dict[str, str]
+    notes: Sequence[str]
+    findings: Sequence[Finding]
+
+    def is_well(self) -> bool:
+        """Tell whether nothing was heard and every control was found."""
+        return all(one.is_well() for one in self.findings)
+
+    def tables(self) -> list[Table]:
+        """Return the summary, and a table of classes for each finding."""
+        return [_summary(self.findings), *map(_classes, self.findings)]
+
+    def show(self, console: Console) -> None:
+        """Print the tables and what they were measured on."""
+        for table in self.tables():
+            console.print(table.rich())
+        console.print(", ".join(f"{name}: {value}" for name, value in self.machine.items()))
+        for note in self.notes:
+            console.print(f"- {note}")
+
+    def markdown(self) -> str:
+        """Return everything as Markdown, to stand below a heading of the second level."""
+        facts = "; ".join(f"{name} {value}" for name, value in self.machine.items())
+        parts = [f"Command: `{self.command}`", f"Measured on: {facts}."]
+        parts.append("\n".join(f"- {note}" for note in self.notes))
+        for table in self.tables():
+            parts += [f"### {table.title}", table.markdown()]
+        return "\n\n".join(parts)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything, every pair included, for `json.dump`."""
+        return {
+            "command": self.command,
+            "machine": self.machine,
+            "notes": list(self.notes),
+            "well": self.is_well(),
+            "findings": [one.as_json() for one in self.findings],
+        }
+
+
+def replace_block(text: str, block: str) -> str:
+    """Return the text with what stands between the marks replaced; raise MissingMarksError."""
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or not _BLOCK.search(text):
+        raise MissingMarksError(f"needs one line {BEGIN} and one line {END} after it")
+    return _BLOCK.sub(lambda _: f"\n{block.strip()}\n\n", text)
+
+
+def check_marks(path: Path) -> None:
+    """Raise MissingMarksError or OSError if `write_block` would: before a long run, not after."""
+    replace_block(path.read_text("utf-8"), "")
+
+
+def write_block(path: Path, block: str) -> None:
+    """Replace the block of a file."""
+    path.write_text(replace_block(path.read_text("utf-8"), block), "utf-8")
+
+
+def _summary(findings: Sequence[Finding]) -> Table:
+    heads = ["database", "series", "a class", "pairs", "AUC of all pairs", "widest from 0.5"]
+    heads += ["verdict", "control", "answers"]
+    return Table("Summary", heads, [_summary_line(one) for one in findings], text_columns=2)
+
+
+def _summary_line(finding: Finding) -> list[str]:
+    judged = finding.judged()
+    areas = [pair.area.value for pair in judged]
+    fewest = min(one.count for one in finding.times)
+    words = [DATABASES[finding.database], finding.series, f"{fewest:,}", str(len(judged))]
+    if not judged:
+        return [*words, "-", "-", "-", _controls(finding), _shapes(finding)]
+    widest = max(judged, key=lambda pair: pair.area.distance)
+    spread = f"{min(areas):.4f} to {max(areas):.4f}"
+    return [*words, spread, _pair(widest), _verdict(judged), _controls(finding), _shapes(finding)]
+
+
+def _verdict(judged: Sequence[Pair]) -> str:
+    for verdict in (Verdict.HEARD, Verdict.OPEN):
+        met = sum(pair.verdict is verdict for pair in judged)
+        if met:
+            return f"{met} {verdict}"
+    return str(Verdict.SILENT)
+
+
+def _controls(finding: Finding) -> str:
+    return ", ".join(f"{pair.area.value:.3f}, {pair.verdict}" for pair in finding.controls()) or "-"
+
+
+def _shapes(finding: Finding) -> str:
+    return "one and the same" if finding.shapes == 1 else f"{finding.shapes} DIFFERENT"
+
+
+def _pair(pair: Pair) -> str:
+    area = pair.area
+    return f"{area.value:.4f} ({area.low:.4f} to {area.high:.4f}) {pair.first} / {pair.second}"
+
+
+def _classes(finding: Finding) -> Table:
+    title = f"{DATABASES[finding.database]}: {finding.title}"
+    heads = ["class", "requests", "p50 ms", "p90 ms", "AUC with each class it has to look like"]
+    return Table(title, heads, [_class_line(finding, one) for one in finding.times], 1)
+
+
+def _class_line(finding: Finding, times: Times) -> list[str]:
+    areas = [p.area.value for p in finding.judged() if times.name in (p.first, p.second)]
+    spread = f"{min(areas):.4f} to {max(areas):.4f}" if areas else "-"
+    return [times.name, f"{times.count:,}", f"{times.p50_ms:.3f}", f"{times.p90_ms:.3f}", spread]
+
+
+def notes(seed: int) -> list[str]:
+    """Return how it was measured, in sentences."""
+    return [
+        "The load generator has one core to itself; all of authreset, PostgreSQL and the mail "
+        "server share another one.",
+        "Requests go one after the other over one keep-alive connection, every class once a "
+        f"round, in an order drawn anew for each round (seed {seed}).",
+        "Each request is for an address that was never asked for before. Answers are compared "
+        "byte for byte, header names and their order included, except for the values of "
+        "x-request-id and date.",
+        f"An interval holds with {CONFIDENCE:.2%} confidence. Silent: the AUC lies in {LOW} to "
+        f"{HIGH}; heard: all of its interval lies outside.",
+    ]

@@ -1,0 +1,104 @@
+"""The order of asking, and what is kept of an answer."""
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from silence.rounds import WARM_UP_ROUNDS, Effort, Subject, run_rounds
+from silence.wire import Connection
+
+ANSWER = b"HTTP/1.1 200 OK\r\ndate: %d\r\nx-request-id: %d\r\ncontent-length: 2\r\n\r\nok"
+
+
+class Echo(asyncio.Protocol):
+    """Answers each line, and keeps them in their order."""
+
+    def __init__(self, seen: list[str]) -> None:
+        self._seen = seen
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._seen.append(data.decode())
+        self._transport.write(ANSWER % (len(self._seen), len(self._seen)))
+
+
+@contextmanager
+def echo(seen: list[str]) -> Iterator[int]:
+    loop, ports = asyncio.new_event_loop(), list[int]()
+    started, ended = threading.Event(), asyncio.Event()
+
+    async def serve() -> None:
+        server = await loop.create_server(lambda: Echo(seen), "127.0.0.1", 0)
+        ports.append(server.sockets[0].getsockname()[1])
+        started.set()
+        await ended.wait()
+        server.close()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+    thread.start()
+    assert started.wait(10)
+    yield ports[0]
+    loop.call_soon_threadsafe(ended.set)
+    thread.join()
+    loop.close()
+
+
+def word(name: str, number: int) -> bytes:
+    return f"{name}{number}".encode()
+
+
+def asked(rounds: int, seed: int) -> tuple[list[Subject], list[str], int]:
+    seen: list[str] = []
+    with echo(seen) as port, Connection(port) as connection:
+        subjects = [Subject(name, "plain", connection, partial(word, name)) for name in "abc"]
+        done = run_rounds(
+            subjects,
+            Effort(rounds),
+            seed,
+            probe=partial(word, "p"),
+        )
+    return subjects, seen, done
+
+
+def test_every_class_has_its_turn_in_each_round_and_each_is_followed_by_a_probe() -> None:
+    _, seen, done = asked(30, seed=1)
+    rounds = [seen[at : at + 6] for at in range(0, len(seen), 6)]
+
+    assert done == 30
+    assert len(rounds) == 30 + WARM_UP_ROUNDS
+    for number, one in enumerate(rounds):
+        assert sorted(one[::2]) == [f"a{number}", f"b{number}", f"c{number}"]
+        assert all(word.startswith("p") for word in one[1::2])
+    assert all(count == 1 for count in Counter(seen).values())
+
+
+def test_the_order_changes_from_round_to_round_and_comes_from_the_seed() -> None:
+    (_, first, _), (_, again, _), (_, other, _) = asked(30, 1), asked(30, 1), asked(30, 2)
+
+    assert first == again != other
+    assert len({"".join(one[0] for one in first[at : at + 6 : 2]) for at in range(0, 180, 6)}) == 6
+
+
+def test_times_are_kept_without_those_of_the_warm_up_and_answers_without_their_own_words() -> None:
+    subjects, _, _ = asked(30, 1)
+
+    for one in subjects:
+        assert len(one.answers) == len(one.probes) == 30
+        assert one.shapes == {
+            b"HTTP/1.1 200 OK\r\ndate: ITS OWN\r\nx-request-id: ITS OWN\r\n"
+            b"content-length: 2\r\n\r\nok"
+        }
+
+
+def test_a_control_takes_its_millisecond_on_the_callers_side() -> None:
+    with echo([]) as port, Connection(port) as connection:
+        control = Subject("control", "control", connection, lambda _: b"x", delay=0.001)
+        run_rounds([control], Effort(20), 1)
+
+    assert min(control.answers) >= 1_000_000
