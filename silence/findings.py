@@ -102,7 +102,9 @@ def judge_control(area: Area) -> Verdict:
 def is_found(subjects: Iterable[Subject]) -> bool:
     """Tell whether the control among these subjects, if there is one, is found by now."""
     answers = {one: sorted(one.answers) for one in subjects}
-    return all(pair.verdict is Verdict.FOUND for pair in _controls(answers))
+    probes = {one: sorted(one.probes) for one in subjects if one.probes}
+    pairs = (*_controls(answers), *_controls(probes))
+    return all(pair.verdict is Verdict.FOUND for pair in pairs)
 
 
 def analyse(
