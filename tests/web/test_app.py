@@ -218,6 +218,13 @@ class TestForOperators:
         families = text_string_to_metric_families(answer.text)
         return {one.name: one.value for family in families for one in family.samples}
 
+    @pytest.mark.parametrize("mark", ["X-Forwarded-For", "Forwarded", "Via", "X-Real-IP"])
+    async def test_metrics_are_not_for_whom_a_proxy_brings(self, site, mark):
+        """The counts of outcomes, read around a request of one's own, tell who has an account."""
+        answer = await ask(site, "/metrics", headers={mark: "203.0.113.9"})
+        assert answer.status_code == 404
+        assert "authreset_" not in answer.text
+
     async def test_strangers_cannot_fill_the_metrics_with_names_of_their_own(self, site):
         for n in range(50):
             await ask(site, f"/made-up-{n}")

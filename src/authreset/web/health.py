@@ -8,6 +8,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -17,7 +18,9 @@ from authreset.store.letters import count_by_state, oldest_waiting_at
 from authreset.store.requests import count_waiting
 from authreset.store.schema import schema_state
 from authreset.store.workers import list_workers
+from authreset.web.faults import NOT_FOUND
 from authreset.web.parts import WebParts
+from authreset.web.receiving import is_forwarded
 
 
 def routes(parts: WebParts) -> list[BaseRoute]:
@@ -31,7 +34,10 @@ def routes(parts: WebParts) -> list[BaseRoute]:
         body = {"status": "not ready", "reason": problem} if problem else {"status": "ready"}
         return JSONResponse(body, 503 if problem else 200)
 
-    async def metrics(_request: Request) -> Response:
+    async def metrics(request: Request) -> Response:
+        if is_forwarded(request):
+            # How many were mailed, asked for before and after one request, tells who is known.
+            raise HTTPException(NOT_FOUND.status)
         registry = CollectorRegistry()
         registry.register(Backlog(await _measure(parts)))
         shared = os.environ.get("PROMETHEUS_MULTIPROC_DIR")

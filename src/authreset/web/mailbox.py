@@ -15,17 +15,10 @@ from authreset.flows.show_letters import ShowLetters, ShownLetter
 from authreset.web.answers import page
 from authreset.web.faults import NOT_FOUND
 from authreset.web.parts import WebParts
+from authreset.web.receiving import is_forwarded
 from authreset.web.views import MailboxLetter, MailboxView
 
 LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
-FORWARDING_HEADERS: Final = (
-    "forwarded",
-    "via",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-real-ip",
-)
 # A letter brings its style along and loads nothing.
 LETTER_POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
@@ -62,7 +55,7 @@ def is_local(request: Request) -> bool:
     """
     if request.client is None or not _is_loopback(request.client.host):
         return False
-    if any(name in request.headers for name in FORWARDING_HEADERS):
+    if is_forwarded(request):
         return False
     host = request.headers.get("host", "").lower()
     name, colon, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")

@@ -1,6 +1,6 @@
-"""What one request carries: its token and its body. Judging either happens elsewhere."""
+"""What one request carries: token, body, marks of proxies. Judging them happens elsewhere."""
 
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
@@ -9,6 +9,20 @@ from authreset.web.faults import Fault
 from authreset.web.reading import CUT_SHORT, LONGEST_BODY, TOO_LARGE, read_json
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+FORWARDING_HEADERS: Final = (
+    "forwarded",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+)
+
+
+def is_forwarded(request: Request) -> bool:
+    """Tell whether a proxy says that it brings the request for somebody else."""
+    return any(name in request.headers for name in FORWARDING_HEADERS)
 
 
 def token_of(request: Request) -> str | None:
