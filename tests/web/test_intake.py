@@ -179,6 +179,34 @@ class TestWhereFrom:
         await behind.close()
 
 
+class SharedAllowances:
+    """Lets everything through and remembers whose allowance it was taken from."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[str, str]] = []
+
+    async def take(self, kind: str, key: str) -> float:
+        self.taken.append((kind, key))
+        return 0.0
+
+
+class TestAllowancesOfAllProcesses:
+    @pytest.mark.parametrize("by_session", [False, True])
+    async def test_token_has_one_and_sessions_share_none(self, site: Site, by_session: bool):
+        """One user who floods must not take the allowance of every other."""
+        token = await (site.recovery.open_session() if by_session else site.add_token())
+        shared = SharedAllowances()
+        parts = replace(site.parts, shared_limits=shared)
+        async with served(parts) as port, httpx.AsyncClient() as client:
+            answer = await client.post(
+                f"http://127.0.0.1:{port}{PATH}", headers={"requestToken": token}
+            )
+        assert answer.status_code == 200
+        (row,) = await site.recorded()
+        own = [] if by_session else [("token", str(row["token_id"]))]
+        assert shared.taken == [("address", "127.0.0.1"), *own]
+
+
 class TestSlowLookUps:
     @pytest.mark.parametrize("path", [PATH, "/api//User/authreset"])
     async def test_answer_older_than_it_may_be_ends_a_call_all_the_same(self, site: Site, path):

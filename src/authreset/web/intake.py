@@ -113,9 +113,9 @@ class IntakeCalls:
                 verdict = self._decide(call, body)
             if isinstance(verdict, Fault):
                 return verdict
-            if fault := await self._ask_shared("token", str(verdict.token_id)):
-                return fault
-            return _fault_of(await self._parts.intake.record(verdict))
+            token_id = verdict.token_id  # None: a session, which has its address's allowance alone
+            fault = await self._ask_shared("token", str(token_id)) if token_id else None
+            return fault or _fault_of(await self._parts.intake.record(verdict))
         except StoreUnavailable:
             return UNAVAILABLE
         except Exception as error:
