@@ -32,9 +32,17 @@ def _secret(default: Any, help: str) -> Any:
 
 
 def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("expected an address such as https://accounts.example.com")
+    problem = ValueError("expected an address such as https://accounts.example.com")
+    # As strict as a letter is about its link, since otherwise every letter would fail.
+    if not text.isascii() or not text.isprintable() or set(text) & set(" \"'<>\\^`{|}?#@"):
+        raise problem
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # judged only when it is asked for
+    except ValueError:
+        raise problem from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise problem
     return text.rstrip("/")
 
 

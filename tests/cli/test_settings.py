@@ -50,6 +50,34 @@ def test_no_secret_is_shown(fresh: Program) -> None:
     assert values["AUTHRESET_SECRET_KEY"] == "(1 key(s), not shown)"
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "postgresql://app:12/hush@db.test/auth", "postgresql://app:12#hush@db.test/auth",
+        "postgresql://app:12?hush@db.test/auth", "postgresql://app:a@12/hush@db.test/auth",
+    ],
+)  # fmt: skip
+def test_no_part_is_shown_of_a_password_with_signs_that_wanted_encoding(
+    fresh: Program, value: str
+) -> None:
+    shown = {one["name"]: one["value"] for one in fresh.do("settings", SMTP_URL=value)["settings"]}
+    assert shown["AUTHRESET_SMTP_URL"] == "(not shown)"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://exa mple.com", "https://m\u00fcller.example", 'https://a"b.example',
+        "https://example.com:https", "https://example.com/\u00fc", "https://user:pw@example.com",
+    ],
+)  # fmt: skip
+def test_a_public_url_that_no_letter_can_carry_is_refused(fresh: Program, value: str) -> None:
+    """Else every letter fails later, each with its request long answered."""
+    assert fresh("settings", "--json", PUBLIC_URL=value).json["errors"].keys() == {
+        "AUTHRESET_PUBLIC_URL"
+    }
+
+
 def test_every_field_that_is_hidden_from_repr_was_tried() -> None:
     assert SECRETS.keys() == {one.name.upper() for one in fields(Settings) if not one.repr}
 

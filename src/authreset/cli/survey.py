@@ -118,6 +118,8 @@ def _mask(name: str, value: str) -> str:
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
         return "(not shown)"
+    if "@" in value.removeprefix(f"{parts.scheme}://{parts.netloc}"):
+        return "(not shown)"  # a sign in the password ended the part before the host too early
     who = "***@" if "@" in parts.netloc else ""
     more = "?***" if parts.query else ""
     return f"{parts.scheme}://{who}{parts.hostname or ''}{port}{parts.path}{more}"
