@@ -11,6 +11,7 @@ from sqlalchemy import update
 
 from authreset.flows.mail_links import ProcessingRules
 from authreset.flows.process_requests import BatchFailed, process_requests
+from authreset.rules.keyrings import KeyRing, SecretKey
 from authreset.rules.limits import MailboxPolicy
 from authreset.rules.lockout import UserStatus
 from authreset.rules.outcomes import RequestOutcome
@@ -318,6 +319,32 @@ class TestLimitsOfAMailbox:
 async def spoil_status(bench: Bench, user_id: int) -> None:
     async with bench.database.begin() as tx:
         await tx.execute(update(users).where(users.c.id == user_id).values(status=42))
+
+
+class TestRetiredKeys:
+    """The link of a key that is configured no more works for nobody."""
+
+    async def test_next_request_gets_a_link_that_works(self, bench):
+        await bench.ask()
+        await bench.settle()
+        await accept_letters(bench)
+        bench.clock.advance(minutes=5)
+        newer = SecretKey(b"a newer key of these tests, of 32")
+        bench.rules = replace(bench.rules, keyring=KeyRing([newer]))
+        assert await bench.outcome_of() == "mailed"
+        (live,) = await bench.resets(live=True)
+        assert live["key_id"] == newer.id
+        letters_by_reset = {row["reset_id"]: row["state"] for row in await bench.letters()}
+        assert letters_by_reset[live["id"]] == "queued"
+
+    async def test_link_of_an_older_key_that_is_still_there_is_sent_again(self, bench):
+        await bench.ask()
+        await bench.settle()
+        await accept_letters(bench)
+        bench.clock.advance(minutes=5)
+        newer = SecretKey(b"a newer key of these tests, of 32")
+        bench.rules = replace(bench.rules, keyring=KeyRing([newer, KEYS.current]))
+        assert await bench.outcome_of() == "repeated"
 
 
 class TestFaults:

@@ -25,7 +25,9 @@ REVOCATION_SECONDS = 4.0
 """Oldest answer that is believed: a revocation holds everywhere within five seconds."""
 
 IDLE_LIMIT = timedelta(minutes=31)
-"""A session ends when it was not refreshed for so long (the contract's `inactiveTokenTime`)."""
+"""The contract's `inactiveTokenTime`: after so long a client refreshes or logs an idle user out.
+
+Only told, never enforced here: a session ends by `log_in.SESSION_LIFETIME`."""
 
 
 class Unauthorized:

@@ -76,7 +76,7 @@ async def mail_links(
     if not mailed:
         return
     open_resets = await find_unended_resets(tx, {user.id for _, user in mailed})
-    live = {id: one for id, one in open_resets.items() if one.is_live(batch.now)}
+    live = {id: one for id, one in open_resets.items() if _works(rules, one, batch.now)}
     await end_resets(tx, open_resets.keys() - live.keys(), ResetEnd.EXPIRED, batch.now)
     on_their_way = await find_waiting_letters(tx, [one.id for one in live.values()])
     profiles = await load_profiles(tx, {request.entity_id for request, _ in mailed})
@@ -89,6 +89,11 @@ async def mail_links(
         if reset.id not in on_their_way:
             on_their_way[reset.id] = _make_letter(rules, batch, request, user, reset)
         batch.settle(request, outcome, reason, on_their_way[reset.id])
+
+
+def _works(rules: ProcessingRules, reset: Reset, now: datetime) -> bool:
+    """Tell whether the link works: its key may have been retired, and its user would be stuck."""
+    return reset.is_live(now) and rules.keyring.find(reset.key_id) is not None
 
 
 def _make_reset(rules: ProcessingRules, batch: Batch, user: User, profile: EntityProfile) -> Reset:
