@@ -1,14 +1,13 @@
 """The product's programs of one drill: so many that serve, so many that work, all kept running."""
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from bench.processes import free_port
 
 from drill.callers import Target
 from drill.place import Place
 from drill.programs import NEVER, Program, authreset
+from drill.stepped_clock import SteppedClock
 
 HOST = "127.0.0.1"
 
@@ -93,22 +92,8 @@ def _worker(place: Place, number: int) -> Program:
     )
 
 
-FAKETIME = Path("/usr/lib") / f"{os.uname().machine}-linux-gnu" / "faketime" / "libfaketime.so.1"
-
-
-def worker_with_clock(place: Place, offset: Path) -> Program:
-    """Put together a worker whose clock is off by the seconds in a file, read at each look.
-
-    It is the supervisor's child without the supervisor, whose sleep libfaketime 0.9.10 breaks.
-    """
+def worker_with_clock(place: Place, clock: SteppedClock) -> Program:
+    """Put together one more worker, under a clock of its own."""
     made = _worker(place, 0)
-    made.command = [*authreset()[:2], "authreset.children", "worker", HOST, str(place.port)]
-    made.environ = {
-        **made.environ,
-        "LD_PRELOAD": str(FAKETIME),
-        "FAKETIME_TIMESTAMP_FILE": str(offset),
-        "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "DONT_FAKE_MONOTONIC": "1",
-    }
+    made.environ = {**made.environ, **clock.environ}
     return made

@@ -4,8 +4,9 @@ import time
 from pathlib import Path
 
 from drill.faults.scene import Fault, Scene
-from drill.fleet import FAKETIME, worker_with_clock
+from drill.fleet import worker_with_clock
 from drill.place import Place
+from drill.stepped_clock import compiler, make_clock
 
 STEP_SECONDS = 30
 READY_SECONDS = 10.0
@@ -13,26 +14,18 @@ READY_SECONDS = 10.0
 
 def step_back(scene: Scene) -> None:
     """Let one more worker join, whose clock steps back while it works, then forth again."""
-    offset = scene.place.directory / "clock"
-    set_offset(offset, 0)
-    worker = worker_with_clock(scene.place, offset)
+    clock = make_clock(scene.place.directory)
+    worker = worker_with_clock(scene.place, clock)
     before = worker.log.stat().st_size if worker.log.exists() else 0
     worker.start()
     try:
         _wait_started(worker.log, before)
-        set_offset(offset, -STEP_SECONDS)
+        clock.step(-STEP_SECONDS)
         scene.hold()
-        set_offset(offset, 0)
+        clock.step(0)
         time.sleep(1)
     finally:
         worker.stop()
-
-
-def set_offset(file: Path, seconds: int) -> None:
-    """Say by how much the clock is off; the file is never seen half written."""
-    fresh = file.with_suffix(".new")
-    fresh.write_text(f"{seconds:+d}\n")
-    fresh.replace(file)
 
 
 def _wait_started(log: Path, before: int) -> None:
@@ -41,8 +34,8 @@ def _wait_started(log: Path, before: int) -> None:
         time.sleep(0.05)
 
 
-def _needs_library(_place: Place) -> str:
-    return "" if FAKETIME.exists() else "needs Debian's package libfaketime"
+def _needs_compiler(_place: Place) -> str:
+    return "" if compiler() else "needs a C compiler, for a clock that can be stepped"
 
 
 CLOCKS = (
@@ -51,6 +44,6 @@ CLOCKS = (
         f"a worker's clock steps back {STEP_SECONDS} s",
         frozenset({"clock"}),
         step_back,
-        why_not=_needs_library,
+        why_not=_needs_compiler,
     ),
 )
