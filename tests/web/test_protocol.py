@@ -175,6 +175,16 @@ class TestSizes:
         await line.say(call(token, b"", Content_Length="9" * 400))
         assert_refused(*await line.hear())
 
+    @pytest.mark.parametrize("path", ["/api/User/authreset", "/api//User/authreset"])
+    async def test_length_of_more_digits_than_a_number_may_have_is_no_fault_of_ours(
+        self, exchange, token, path
+    ):
+        """It is small all the same, and Python reads no number of so many digits."""
+        line = await exchange.open()
+        await line.say(call(token, b"{}", path, Content_Length="0" * 5000 + "2"))
+        status, headers, _ = await line.hear()
+        assert (status in (200, 400), headers["content-type"]) == (True, "application/json")
+
 
 class TestTimes:
     async def test_silent_connection_is_closed(self, hasty):

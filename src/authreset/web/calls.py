@@ -6,7 +6,6 @@ from uuid import UUID
 
 from authreset.flows.authenticate import Caller, Unauthorized
 from authreset.rules.tenancy import EntityRef
-from authreset.web.reading import LONGEST_BODY
 
 _NO_ID = UUID(int=0)
 
@@ -16,7 +15,7 @@ Headers = list[tuple[bytes, bytes]]
 class Call:
     """What the headers of one call say, and what was found out about it so far."""
 
-    __slots__ = ("address", "caller", "content_type", "entity", "id", "length", "origin", "token")
+    __slots__ = ("address", "caller", "content_type", "entity", "id", "origin", "token")
 
     def __init__(
         self, headers: Sequence[tuple[bytes, bytes]], id: UUID = _NO_ID, address: str = ""
@@ -25,7 +24,6 @@ class Call:
         self.address = address
         self.caller: Caller | Unauthorized | None = None
         self.entity: EntityRef | Unauthorized | None = None
-        self.length = 0
         self.content_type: bytes | None = None
         self.origin = False
         token: bytes | None = None
@@ -37,8 +35,6 @@ class Call:
                 tokens += 1
             elif name == b"content-type":
                 self.content_type = value
-            elif name == b"content-length":
-                self.length = int(value) if value.isdigit() else LONGEST_BODY + 1
             elif name == b"authorization" and value[:7].lower() == b"bearer ":
                 bearer = value[7:].strip()
             elif name == b"origin":
