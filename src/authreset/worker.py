@@ -146,6 +146,7 @@ class Worker:
     async def _send(self, job: Job) -> bool:
         report = await self._mailer.deliver(job)
         if report is None:
+            await self._give_back_waiting()  # those behind it have waited as long
             return False
         self._note(report)
         if report.reachable is False:
