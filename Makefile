@@ -36,6 +36,7 @@ drill: $(VENV)/.dev system  ## Kill and cut things under load, then audit
 	$(BIN)/python -m drill $(ARGS)
 
 clients: $(VENV)/.dev  ## Run the eight example clients against a fresh server
+	@tools/install-system-packages clients
 	$(BIN)/python examples/run_clients.py $(ARGS)
 
 lock: $(VENV)/.uv  ## Write the lock files anew from pyproject.toml
@@ -45,10 +46,10 @@ lock: $(VENV)/.uv  ## Write the lock files anew from pyproject.toml
 clean:  ## Remove what set-up and tests made; keeps data/
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-# Browser and pooler for the tests come from Debian; elsewhere they must be there already.
+# On Debian, root gets what is missing from there; elsewhere it must be there already.
 .PHONY: system
 system:
-	@tools/install-system-packages
+	@tools/install-system-packages tests
 
 $(VENV)/.uv:
 	$(PYTHON) -c 'import sys; sys.exit("authreset needs Python 3.11 or later" if sys.version_info < (3, 11) else 0)'

@@ -1,4 +1,4 @@
-"""The eight languages: what each needs, how its packages are had, how its program is run.
+"""The eight languages, Go twice: what each needs, how its packages are had, how its program is run.
 
 Nothing is ever built inside `examples/`: each program is copied to `build/clients/` first.
 """
@@ -29,6 +29,7 @@ class Language:
     fetch: tuple[Command, ...] = ()
     build: tuple[Command, ...] = ()
     knows_oauth: bool = False
+    source: str = ""  # where it stands in clients/, if not under its name
 
     @property
     def directory(self) -> Path:
@@ -64,6 +65,7 @@ LANGUAGES = (
         fetch=(("npm", "ci", "--no-audit", "--no-fund"),),
         build=(("npm", "run", "--silent", "build"),),
         run=("node", "dist/main.js"),
+        knows_oauth=True,  # not the SDK: the program asks for the access token itself
     ),
     Language(
         "python",
@@ -91,6 +93,14 @@ LANGUAGES = (
         run=("./client",),
         knows_oauth=True,
     ),
+    Language(
+        "go-nethttp",
+        tools=("go",),
+        # Debian's Go looks for a C compiler and for git's view of the directory; it needs neither.
+        build=(("env", "CGO_ENABLED=0", "go", "build", "-buildvcs=false", "-o", "client", "."),),
+        run=("./client",),
+        source="go/nethttp",
+    ),
     Language("ruby", tools=("ruby",), run=("ruby", "main.rb")),
     Language(
         "java",
@@ -114,7 +124,7 @@ def prepare(language: Language, seconds: float, tell: Progress) -> Missing | Bro
     absent = [tool for tool in language.tools if shutil.which(tool) is None]
     if absent:
         return Missing(f"no {' and no '.join(absent)} on this machine")
-    shutil.copytree(SOURCES / language.name, language.directory, dirs_exist_ok=True)
+    shutil.copytree(SOURCES / (language.source or language.name), language.directory, dirs_exist_ok=True)
     refused = _in_turn(language, language.fetch, seconds, tell)
     if refused:
         return Missing(f"packages: {refused.complaint}")

@@ -1,6 +1,7 @@
 // Starts a password reset through @payabli/sdk-node, pointed at authreset by its base URL alone.
 import { createRequire } from "node:module";
 import { type Payabli, PayabliClient, PayabliError } from "@payabli/sdk-node";
+import { exchange, TokenError } from "./oauth.js";
 
 const sdk = createRequire(import.meta.url)("@payabli/sdk-node/package.json") as { version: string };
 
@@ -58,19 +59,65 @@ function report(call: string, expected: number, answer: Answer): boolean {
     return ok;
 }
 
-async function main(): Promise<boolean> {
-    const client = connect(setting("AUTHRESET_TOKEN"));
+async function calls(prefix: string, client: PayabliClient): Promise<boolean[]> {
     const address = {
         email: setting("AUTHRESET_EMAIL"),
         entry: setting("AUTHRESET_ENTRY"),
         entryType: Number(setting("AUTHRESET_ENTRY_TYPE")),
     };
-    const results = [
-        report("empty", 200, await ask(client, {})),
-        report("address", 200, await ask(client, address)),
-        report("refused_token", 401, await ask(connect("o.never-issued"), {})),
-        report("bad_email", 400, await ask(client, { email: "not-an-address" })),
+    return [
+        report(`${prefix}empty`, 200, await ask(client, {})),
+        report(`${prefix}address`, 200, await ask(client, address)),
+        report(`${prefix}bad_email`, 400, await ask(client, { email: "not-an-address" })),
     ];
+}
+
+// An access token is taken in either header: the SDK sends it as requestToken, this as OAuth does.
+async function askWithBearer(accessToken: string): Promise<Answer> {
+    const response = await fetch(`${setting("AUTHRESET_BASE_URL")}/User/authreset`, {
+        method: "POST",
+        headers: { Authorization: `Bearer ${accessToken}`, "Content-Type": "application/json" },
+        body: "{}",
+        signal: AbortSignal.timeout(20_000),
+    });
+    const body = (await response.json()) as Refusal;
+    return {
+        status: response.status,
+        text: body.responseText,
+        explanation: body.responseData?.explanation,
+    };
+}
+
+async function exchangeWrongly(clientId: string): Promise<Answer> {
+    try {
+        await exchange(setting("AUTHRESET_BASE_URL"), clientId, "wrong");
+    } catch (error) {
+        if (!(error instanceof TokenError)) {
+            throw error;
+        }
+        const { status, errorType, errorMessage, name } = error;
+        return { status, text: errorType, explanation: errorMessage, errorType: name };
+    }
+    return { status: 200, text: "a wrong secret got a token" };
+}
+
+async function oauthCalls(clientId: string): Promise<boolean[]> {
+    const secret = setting("AUTHRESET_CLIENT_SECRET");
+    const accessToken = await exchange(setting("AUTHRESET_BASE_URL"), clientId, secret);
+    return [
+        ...(await calls("oauth_", connect(accessToken))),
+        report("oauth_refused_token", 400, await exchangeWrongly(clientId)),
+        report("oauth_bearer", 200, await askWithBearer(accessToken)),
+    ];
+}
+
+async function main(): Promise<boolean> {
+    const results = await calls("", connect(setting("AUTHRESET_TOKEN")));
+    results.push(report("refused_token", 401, await ask(connect("o.never-issued"), {})));
+    const clientId = process.env["AUTHRESET_CLIENT_ID"];
+    if (clientId) {
+        results.push(...(await oauthCalls(clientId)));
+    }
     return results.every(Boolean);
 }
 

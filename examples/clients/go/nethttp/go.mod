@@ -1,0 +1,3 @@
+module authreset.example/nethttp
+
+go 1.19
