@@ -124,7 +124,9 @@ def prepare(language: Language, seconds: float, tell: Progress) -> Missing | Bro
     absent = [tool for tool in language.tools if shutil.which(tool) is None]
     if absent:
         return Missing(f"no {' and no '.join(absent)} on this machine")
-    shutil.copytree(SOURCES / (language.source or language.name), language.directory, dirs_exist_ok=True)
+    shutil.copytree(
+        SOURCES / (language.source or language.name), language.directory, dirs_exist_ok=True
+    )
     refused = _in_turn(language, language.fetch, seconds, tell)
     if refused:
         return Missing(f"packages: {refused.complaint}")
