@@ -120,12 +120,12 @@ async def test_finding_turns_reads_the_partial_index_and_not_the_rows(
         await tx.execute(text("ANALYZE"))
     async with database.begin() as tx:
         plans = await _plans(tx, lambda: claim_waiting(tx, START, 10))
-    # The query for turns, which reads per root, and one claim a root.
-    assert len(plans) == 6
+    # Who waits, what is held (SQLite: one query a root), and the held rows themselves.
+    assert len(plans) == (7 if database.engine.dialect.name == "sqlite" else 3)
     for plan in plans:
-        assert "ix_requests_waiting" in plan
         assert "Seq Scan on requests" not in plan
         assert "SCAN requests\n" not in plan
+    assert all("ix_requests_waiting" in plan for plan in plans[:-1])
 
 
 async def _plans(tx: Transaction, run: object) -> list[str]:

@@ -10,7 +10,7 @@ from sqlalchemy import insert, select, update
 from authreset.rules.tenancy import EntityRef
 from authreset.rules.tokens import TokenKind
 from authreset.store.database import Transaction
-from authreset.store.statements import delete_some, insert_or
+from authreset.store.statements import delete_before, insert_or
 from authreset.store.tables import api_tokens, entities, oauth_clients
 
 
@@ -126,8 +126,8 @@ async def revoke_api_token(tx: Transaction, token_id: int, now: datetime) -> boo
 
 async def sweep_access_tokens(tx: Transaction, before: datetime, limit: int) -> int:
     """Remove short-lived access tokens that ran out before that instant."""
-    over = api_tokens.c.client_id.is_not(None) & (api_tokens.c.expires_at < before)
-    return await delete_some(tx, api_tokens, over, limit)
+    short_lived = api_tokens.c.client_id.is_not(None)
+    return await delete_before(tx, api_tokens.c.expires_at, before, limit, short_lived)
 
 
 def _api_token(row: Any) -> ApiTokenRow:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import insert, select
 
 from authreset.store.database import Transaction
-from authreset.store.statements import delete_some
+from authreset.store.statements import delete_before
 from authreset.store.tables import events
 
 
@@ -44,7 +44,7 @@ async def list_user_events(tx: Transaction, user_id: int, limit: int = 200) -> l
 
 async def sweep_events(tx: Transaction, before: datetime, limit: int) -> int:
     """Remove events from before that instant."""
-    return await delete_some(tx, events, events.c.at < before, limit)
+    return await delete_before(tx, events.c.at, before, limit)
 
 
 def _row(one: Event) -> dict[str, Any]:

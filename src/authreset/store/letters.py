@@ -10,9 +10,9 @@ from sqlalchemy import bindparam, func, insert, literal, select, update
 
 from authreset.rules.outcomes import WAITING_STATES, LetterState, Template
 from authreset.store.database import Transaction
-from authreset.store.statements import delete_some
+from authreset.store.statements import delete_before, is_one_of
 from authreset.store.tables import Instant, letters
-from authreset.store.turns import Queue, find_earliest, share_out
+from authreset.store.turns import Queue, find_earliest, hold_next
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,27 +89,16 @@ async def lease_due(
     A letter whose lease ran out is due again; its fence moves on, so that whoever held it before
     can no longer record anything.
     """
-    due = letters.c.due_at <= now
-    shares = await share_out(tx, _QUEUE, due, limit=limit, now=now)
-    leased: list[LeasedLetter] = []
-    for root_id, share in shares.items():
-        # A CTE, since PostgreSQL may run a subquery of an IN again and then lock others as well.
-        chosen = (
-            select(letters.c.id)
-            .where(_WAITING, due, letters.c.root_id == root_id)
-            .order_by(letters.c.due_at)
-            .limit(share)
-            .with_for_update(skip_locked=True)
-            .cte("chosen")
-        )
-        statement = (
-            update(letters)
-            .where(letters.c.id.in_(select(chosen)))
-            .values(state=LetterState.SENDING.value, lease=letters.c.lease + 1, due_at=now + lease)
-            .returning(letters)
-        )
-        leased += [_leased(row) for row in (await tx.execute(statement)).mappings()]
-    return leased
+    held = await hold_next(tx, _QUEUE, letters.c.due_at <= now, limit=limit, now=now)
+    if not held:
+        return []
+    statement = (
+        update(letters)
+        .where(is_one_of(tx, letters.c.id, held))
+        .values(state=LetterState.SENDING.value, lease=letters.c.lease + 1, due_at=now + lease)
+        .returning(letters)
+    )
+    return [_leased(row) for row in (await tx.execute(statement)).mappings()]
 
 
 async def record_attempts(tx: Transaction, attempts: Sequence[Attempt]) -> set[UUID]:
@@ -225,7 +214,7 @@ async def list_user_letters(tx: Transaction, user_id: int) -> list[dict[str, Any
 
 async def sweep_letters(tx: Transaction, before: datetime, limit: int) -> int:
     """Remove letters that were finished before that instant."""
-    return await delete_some(tx, letters, letters.c.finished_at < before, limit)
+    return await delete_before(tx, letters.c.finished_at, before, limit)
 
 
 def _leased(row: Any) -> LeasedLetter:

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, select, update
 
 from authreset.store.database import Transaction
-from authreset.store.statements import delete_some, insert_or
+from authreset.store.statements import delete_before, insert_or
 from authreset.store.tables import mailboxes
 
 
@@ -41,4 +41,4 @@ async def save_hits(tx: Transaction, hits: Mapping[bytes, list[float]], now: dat
 
 async def sweep_mailboxes(tx: Transaction, before: datetime, limit: int) -> int:
     """Forget mailboxes that nobody asked about since that instant."""
-    return await delete_some(tx, mailboxes, mailboxes.c.updated_at < before, limit)
+    return await delete_before(tx, mailboxes.c.updated_at, before, limit)

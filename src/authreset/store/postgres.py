@@ -10,6 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 IDLE_SECONDS = 60
 """A transaction that rests so long is ended by the server: its process hangs or was cut off."""
 
+# Every statement has an index made for it. PostgreSQL reads a table from end to end all the same
+# if it was small when the statement was planned, and keeps that plan while a flood fills the table:
+# each row then costs a look at all others, until the next ANALYZE. Without jit, since version 17
+# and older would compile the few statements that have to read a (small) table as a whole.
+_SETTINGS = f"""
+    SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s';
+    SET enable_seqscan = off;
+    SET jit = off;
+"""
+
 
 def is_pooled(url: URL) -> bool:
     """Tell whether a pooler such as PgBouncer gives each transaction another server connection."""
@@ -62,7 +72,7 @@ def _direct(url: URL, asked: dict[str, Any]) -> dict[str, Any]:
         connection = await asyncpg.connect(plain_dsn(url), server_settings=name, **asked)
         try:
             # Not in the greeting above: a PgBouncer in session mode would refuse it there.
-            await connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
+            await connection.execute(_SETTINGS)
         except BaseException:
             connection.terminate()
             raise

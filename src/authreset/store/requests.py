@@ -10,9 +10,9 @@ from sqlalchemy import bindparam, case, func, or_, select, update
 
 from authreset.rules.outcomes import RequestOutcome
 from authreset.store.database import Transaction
-from authreset.store.statements import delete_some
+from authreset.store.statements import delete_before, is_one_of
 from authreset.store.tables import entities, requests
-from authreset.store.turns import Queue, share_out
+from authreset.store.turns import Queue, hold_next
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +53,16 @@ async def claim_waiting(tx: Transaction, now: datetime, limit: int) -> list[Wait
     root organisation has the same share of a batch, so that one's flood does not delay another.
     """
     due = or_(requests.c.due_at.is_(None), requests.c.due_at <= now)
-    shares = await share_out(tx, _QUEUE, due, limit=limit, now=now)
-    claimed: list[WaitingRequest] = []
-    for root_id, share in shares.items():
-        query = (
-            select(requests, entities.c.path)
-            .join(entities, entities.c.id == requests.c.entity_id)
-            .where(_WAITING, due, requests.c.root_id == root_id)
-            .order_by(requests.c.received_at)
-            .limit(share)
-            .with_for_update(of=requests, skip_locked=True)
-        )
-        claimed += [_waiting(row) for row in (await tx.execute(query)).mappings()]
-    return claimed
+    held = await hold_next(tx, _QUEUE, due, limit=limit, now=now)
+    if not held:
+        return []
+    query = (
+        select(requests, entities.c.path)
+        .join(entities, entities.c.id == requests.c.entity_id)
+        .where(is_one_of(tx, requests.c.id, held))
+        .order_by(requests.c.received_at)
+    )
+    return [_waiting(row) for row in (await tx.execute(query)).mappings()]
 
 
 async def settle(tx: Transaction, settlements: Sequence[Settlement], now: datetime) -> None:
@@ -134,7 +131,7 @@ async def list_requests_for_mailbox(
 
 async def sweep_requests(tx: Transaction, before: datetime, limit: int) -> int:
     """Remove requests that were settled before that instant."""
-    return await delete_some(tx, requests, requests.c.settled_at < before, limit)
+    return await delete_before(tx, requests.c.settled_at, before, limit)
 
 
 def _traced() -> Any:

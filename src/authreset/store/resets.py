@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, exists, insert, or_, select, update
 
 from authreset.rules.outcomes import ResetEnd
 from authreset.store.database import Transaction
-from authreset.store.statements import delete_some
+from authreset.store.statements import delete_before
 from authreset.store.tables import letters, resets
 
 
@@ -120,7 +120,7 @@ async def sweep_resets(tx: Transaction, before: datetime, limit: int) -> int:
     One whose letter still waits to be sent stays, however long the mail server has been away.
     """
     waits = exists().where(letters.c.reset_id == resets.c.id, letters.c.finished_at.is_(None))
-    return await delete_some(tx, resets, (resets.c.deadline_at < before) & ~waits, limit)
+    return await delete_before(tx, resets.c.deadline_at, before, limit, ~waits)
 
 
 def _reset(row: Any) -> Reset:

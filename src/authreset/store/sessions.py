@@ -9,7 +9,7 @@ from authreset.rules.lockout import UserStatus
 from authreset.rules.tenancy import EntityRef
 from authreset.store.database import Transaction
 from authreset.store.entities import entity_ref
-from authreset.store.statements import delete_some
+from authreset.store.statements import delete_before
 from authreset.store.tables import entities, sessions, users
 
 
@@ -90,4 +90,4 @@ async def delete_user_sessions(tx: Transaction, user_id: int) -> int:
 
 async def sweep_sessions(tx: Transaction, before: datetime, limit: int) -> int:
     """Remove sessions whose time was over before that instant."""
-    return await delete_some(tx, sessions, sessions.c.expires_at < before, limit)
+    return await delete_before(tx, sessions.c.expires_at, before, limit)

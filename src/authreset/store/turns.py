@@ -1,19 +1,24 @@
 """Whose turn it is: how much each root organisation gets of a batch, found without a scan."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import CTE, Column, ColumnElement, Table, func, select
+from sqlalchemy import CTE, Column, ColumnElement, Select, Table, column, func, select, true
+from sqlalchemy.types import BigInteger, Integer
 
 from authreset.store.database import Transaction
+from authreset.store.statements import unnested
 
 MOST_ROOTS = 50
-"""A batch asks this many roots at most, one by one, so that its transaction stays short."""
+"""On SQLite a batch asks this many roots at most, one by one, so that it stays short."""
 
 
-def fair_shares(roots: Sequence[int], limit: int, turn: int) -> dict[int, int]:
+def fair_shares(
+    roots: Sequence[int], limit: int, turn: int, most_roots: int = MOST_ROOTS
+) -> dict[int, int]:
     """Divide a batch among roots in equal shares; `turn` says who begins.
 
     When there are more roots than places, each has its turn in time. What one root does not need
@@ -22,7 +27,7 @@ def fair_shares(roots: Sequence[int], limit: int, turn: int) -> dict[int, int]:
     if not roots or limit < 1:
         return {}
     begin = turn % len(roots)
-    order = [*roots[begin:], *roots[:begin]][: min(limit, MOST_ROOTS)]
+    order = [*roots[begin:], *roots[:begin]][: min(limit, most_roots)]
     share, odd = divmod(limit, len(order))
     return {root: share + (place < odd) for place, root in enumerate(order)}
 
@@ -39,10 +44,43 @@ class Queue:
     order: Column[datetime]
 
 
-async def share_out(
+async def hold_next(
     tx: Transaction, queue: Queue, due: ColumnElement[bool], *, limit: int, now: datetime
-) -> dict[int, int]:
-    """Return, by root, how many of its due rows a batch takes. Who begins changes with the time."""
+) -> list[UUID]:
+    """Hold the next due rows until the transaction ends and return their ids.
+
+    Each root has the same share of them; who begins changes with the time. What another
+    transaction holds is passed over.
+    """
+    roots, turn = await _find_roots(tx, queue, due), int(now.timestamp() * 1_000_000)
+    if not roots:
+        return []
+    if tx.dialect.name != "sqlite":
+        shares = fair_shares(roots, limit, turn, most_roots=limit)
+        return list((await tx.execute(_next_of_all(queue, due, shares))).scalars())
+    held: list[UUID] = []
+    for root_id, share in fair_shares(roots, limit, turn).items():
+        held += (await tx.execute(_next_of(queue, due, root_id, share))).scalars()
+    return held
+
+
+def _next_of(queue: Queue, due: ColumnElement[bool], root_id: Any, share: Any) -> Select[UUID]:
+    mine = queue.table.c.root_id == root_id
+    return (
+        select(queue.table.c.id).where(queue.waiting, due, mine).order_by(queue.order).limit(share)
+    )
+
+
+def _next_of_all(queue: Queue, due: ColumnElement[bool], shares: Mapping[int, int]) -> Select[UUID]:
+    """One statement however many roots: a question to the database costs more than its answer."""
+    columns = (column("root_id", BigInteger()), column("share", Integer()))
+    given = unnested(columns, list(shares.items()))
+    mine = _next_of(queue, due, given.c.root_id, given.c.share).correlate(given)
+    held = mine.with_for_update(skip_locked=True).lateral("held")
+    return select(held.c.id).select_from(given.join(held, true()))
+
+
+async def _find_roots(tx: Transaction, queue: Queue, due: ColumnElement[bool]) -> list[int]:
     hops, table = _hops(queue), queue.table
     first_due = (
         select(table.c.id)
@@ -53,8 +91,7 @@ async def share_out(
         .scalar_subquery()
     )
     query = select(hops.c.root_id).where(hops.c.root_id.is_not(None), first_due.is_not(None))
-    roots = list((await tx.execute(query)).scalars())
-    return fair_shares(roots, limit, int(now.timestamp() * 1_000_000))
+    return list((await tx.execute(query)).scalars())
 
 
 async def find_earliest(tx: Transaction, queue: Queue) -> datetime | None:

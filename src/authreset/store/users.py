@@ -5,15 +5,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, select, tuple_, update
+from sqlalchemy import Select, delete, func, insert, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
 from authreset.rules.lockout import UserStatus
 from authreset.store.database import Transaction
-from authreset.store.statements import insert_or
+from authreset.store.statements import insert_or, is_one_pair_of
 from authreset.store.tables import entities, password_history, roles, users
 
 FIRST_USER_ID = 1_000_000
+
+# In words and not as a parameter, else a plan for any value could not use the partial index.
+_IS_THERE = users.c.status != literal_column(str(UserStatus.DELETED.value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +91,8 @@ async def find_users_by_email(
     wanted = list(set(keys))
     if not wanted:
         return {}
-    query = select(users).where(
-        tuple_(users.c.root_id, users.c.email_key).in_(wanted),
-        users.c.status != UserStatus.DELETED,
-    )
+    is_wanted = is_one_pair_of(tx, (users.c.root_id, users.c.email_key), wanted)
+    query = select(users).where(is_wanted, _IS_THERE)
     found = (await tx.execute(query)).mappings()
     return {(row["root_id"], row["email_key"]): _user(row) for row in found}
 

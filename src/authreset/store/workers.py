@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import delete, select
 
 from authreset.store.database import Transaction
-from authreset.store.statements import delete_some, insert_or
+from authreset.store.statements import delete_before, insert_or
 from authreset.store.tables import workers
 
 
@@ -40,4 +40,4 @@ async def forget_worker(tx: Transaction, name: str) -> None:
 
 async def sweep_workers(tx: Transaction, before: datetime, limit: int) -> int:
     """Remove signs of workers not seen since that instant."""
-    return await delete_some(tx, workers, workers.c.seen_at < before, limit)
+    return await delete_before(tx, workers.c.seen_at, before, limit)
