@@ -80,7 +80,8 @@ class Deck:
         protocol.connection_made(caller := Caller())
         protocol.data_received(octets)
         async with asyncio.timeout(PATIENCE):
-            while not caller.is_closed and _is_under_way(protocol):
+            # The protocol tells nobody that it is done, so one has to look.
+            while not caller.is_closed and _is_under_way(protocol):  # noqa: ASYNC110
                 await asyncio.sleep(0)
         protocol.connection_lost(None)
         return caller.answer

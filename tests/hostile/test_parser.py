@@ -30,7 +30,6 @@ BODY = (
 
 def encoded(value: object) -> bytes:
     """Write JSON as Python does, with NaN and lone surrogates where there are any."""
-
     return json.dumps(value).encode("utf-8", "surrogatepass")
 
 
