@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 from prometheus_client import Counter
 
-from authreset.flows.deliver_letters import Job, Mailer, Report
+from authreset.flows.deliver_letters import RECORD_PAUSE_SECONDS, Job, Mailer, Report
 from authreset.flows.mail_links import ProcessingRules
 from authreset.flows.process_requests import process_requests
 from authreset.flows.sweep import sweep
@@ -59,6 +59,7 @@ class Worker:
         self._drained = asyncio.Event()
         self._jobs: asyncio.Queue[Job] = asyncio.Queue(maxsize=senders * LETTERS_A_SENDER)
         self._held = 0  # leased and neither recorded nor given back
+        self._was_cut_off = False
 
     def stop(self) -> None:
         """Ask the worker to end in good order."""
@@ -119,6 +120,8 @@ class Worker:
                 await self._pause(self._mail, POLL_SECONDS)
 
     async def _lease(self) -> bool:
+        if self._was_cut_off:
+            await self._return()
         self._drained.clear()
         if self._jobs.qsize() > self._jobs.maxsize // 4:
             # A lease costs as much for one letter as for many.
@@ -134,6 +137,12 @@ class Worker:
         for job in jobs:
             await self._jobs.put(job)
         return bool(jobs)
+
+    async def _return(self) -> None:
+        """Let whoever holds a letter record it first: its lease may have run out meanwhile."""
+        await self._sign()  # raises as long as the database takes nothing
+        self._was_cut_off = False
+        await self._pause(self._stop, 2 * RECORD_PAUSE_SECONDS)
 
     async def _send_forever(self) -> None:
         while True:
@@ -217,6 +226,7 @@ class Worker:
         try:
             return await chore()
         except StoreUnavailable as error:
+            self._was_cut_off = True
             self._log.warning("database_unavailable", reason=str(error))
         except Exception as error:
             self._log.error("chore_failed", error=type(error).__name__, exc_info=error)

@@ -134,7 +134,8 @@ class Mailer:
     async def _keep_recording(self, attempt: Attempt, reset: Reset | None) -> None:
         """Record, also across an outage of the database: a mail that went out is not sent twice.
 
-        It may last longer than the lease, which nobody can take over meanwhile.
+        It may last longer than the lease, which nobody can take over meanwhile; nor in the moment
+        after it, which workers leave to this.
         """
         while True:
             try:
