@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from authreset.flows.limit_mailbox import MailboxCounts, sent_digest
 from authreset.rules.clocks import Clock
 from authreset.rules.keyrings import KeyRing
 from authreset.rules.limits import MailboxPolicy
@@ -80,15 +81,25 @@ async def mail_links(
     await end_resets(tx, open_resets.keys() - live.keys(), ResetEnd.EXPIRED, batch.now)
     on_their_way = await find_waiting_letters(tx, [one.id for one in live.values()])
     profiles = await load_profiles(tx, {request.entity_id for request, _ in mailed})
+    sent = {user.id: sent_digest(rules.keyring, user.root_id, user.email) for _, user in mailed}
+    counts = MailboxCounts(rules.mailbox, batch.now)
+    await counts.hold(tx, sent.values())
     for request, user in mailed:
-        outcome = RequestOutcome.REPEATED if user.id in live else RequestOutcome.MAILED
-        if user.id not in live:
-            live[user.id] = _make_reset(rules, batch, user, profiles[request.entity_id])
-        reset = live[user.id]
-        reason = "joined the letter on its way" if reset.id in on_their_way else "letter queued"
-        if reset.id not in on_their_way:
-            on_their_way[reset.id] = _make_letter(rules, batch, request, user, reset)
-        batch.settle(request, outcome, reason, on_their_way[reset.id])
+        reset = live.get(user.id)
+        if reset is not None and reset.id in on_their_way:
+            reason, letter_id = "joined the letter on its way", on_their_way[reset.id]
+            batch.settle(request, RequestOutcome.REPEATED, reason, letter_id)
+            continue
+        if limit := counts.take(sent[user.id]):
+            batch.settle(request, RequestOutcome.LIMITED, f"mailbox limit: {limit}")
+            continue
+        outcome = RequestOutcome.MAILED if reset is None else RequestOutcome.REPEATED
+        if reset is None:
+            reset = _make_reset(rules, batch, user, profiles[request.entity_id])
+            live[user.id] = reset
+        on_their_way[reset.id] = _make_letter(rules, batch, request, user, reset)
+        batch.settle(request, outcome, "letter queued", on_their_way[reset.id])
+    await counts.save(tx)
 
 
 def _works(rules: ProcessingRules, reset: Reset, now: datetime) -> bool:

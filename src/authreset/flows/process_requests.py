@@ -8,16 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
+from authreset.flows.limit_mailbox import MailboxCounts, asked_digest
 from authreset.flows.mail_links import Batch, ProcessingRules, mail_links
 from authreset.rules.addresses import address_key, mailbox_key
-from authreset.rules.limits import Limited, MailboxPolicy, decide_mailing
 from authreset.rules.lockout import UserStatus
 from authreset.rules.outcomes import RequestOutcome
 from authreset.rules.tenancy import are_related
 from authreset.store.database import Database, Transaction, is_outage
 from authreset.store.events import add_events
 from authreset.store.letters import add_letters
-from authreset.store.mailboxes import lock_mailboxes, save_hits
 from authreset.store.requests import Settlement, WaitingRequest, claim_waiting, put_off, settle
 from authreset.store.resets import add_resets
 from authreset.store.users import (
@@ -113,6 +112,7 @@ async def _apply_limits(
 ) -> list[WaitingRequest]:
     """Settle what names nobody and what is over its mailbox's limit; return the rest."""
     named: list[WaitingRequest] = []
+    asked: dict[UUID, bytes] = {}
     for request in waiting:
         caller = callers.get(request.user_id) if request.user_id is not None else None
         address = request.email or (caller.email if caller else None)
@@ -120,25 +120,18 @@ async def _apply_limits(
             batch.settle(request, RequestOutcome.NO_SUBJECT, "the request names nobody")
             continue
         batch.digests[request.id] = rules.keyring.mailbox_digest(mailbox_key(address))
+        asked[request.id] = asked_digest(rules.keyring, request.entity_id, address)
         named.append(request)
-    if rules.mailbox is None:
-        return named
-    hits = await lock_mailboxes(tx, (batch.digests[one.id] for one in named), batch.now)
-    allowed = [one for one in named if _take_hit(rules.mailbox, batch, one, hits)]
-    await save_hits(tx, hits, batch.now)
+    counts = MailboxCounts(rules.mailbox, batch.now)
+    await counts.hold(tx, asked.values())
+    allowed: list[WaitingRequest] = []
+    for request in named:
+        if limit := counts.take(asked[request.id]):
+            batch.settle(request, RequestOutcome.LIMITED, f"mailbox limit: {limit}")
+        else:
+            allowed.append(request)
+    await counts.save(tx)
     return allowed
-
-
-def _take_hit(
-    policy: MailboxPolicy, batch: Batch, request: WaitingRequest, hits: dict[bytes, list[float]]
-) -> bool:
-    digest = batch.digests[request.id]
-    decision = decide_mailing(hits[digest], batch.now.timestamp(), policy)
-    hits[digest] = list(decision.hits)
-    if isinstance(decision, Limited):
-        batch.settle(request, RequestOutcome.LIMITED, f"mailbox limit: {decision.reason}")
-        return False
-    return True
 
 
 async def _find_subjects(
