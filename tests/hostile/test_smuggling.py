@@ -1,4 +1,4 @@
-"""Requests whose end two readers could see in different places: each is refused, none hides another.
+"""Requests whose end two readers could see in different places: refused, whatever hides in them.
 
 RFC 9112, sections 2.2, 3.2, 5.2, 6 and 7.1, which says what a server must refuse and what it may.
 """
@@ -175,11 +175,31 @@ async def test_whoever_offers_another_protocol_is_served_in_this_one(
 ) -> None:
     """Java's client offers HTTP/2 with its first request and goes on as it was answered."""
     offer = ["Connection: Upgrade, HTTP2-Settings", f"Upgrade: {upgrade}", "HTTP2-Settings: AAMA"]
-    offered = visitor.call(path=path, more=offer)
+    offered = visitor.call(b'{"email":"ada@example.com"}', path, offer)
     line = await visitor.say(offered * 2 + visitor.call(), offered)
 
     assert [(await line.hear()).status for _ in range(4)] == [200] * 4
-    assert len(await visitor.site.recorded()) == 4
+    emails = [row["email"] for row in await visitor.site.recorded()]
+    assert sorted(emails, key=str) == [None] + ["ada@example.com"] * 3
+
+
+async def test_an_offer_does_not_hide_what_it_stands_beside(visitor: Visitor) -> None:
+    offer = ["Connection: Upgrade, close", "Upgrade: h2c"]
+    line = await visitor.say(visitor.call(more=offer) + visitor.call())
+    (reply,) = await line.hear_all()
+
+    assert (reply.status, reply.header("connection")) == (200, "close")
+    smuggled = visitor.head(more=[*offer, CHUNKED, "Content-Length: 2"])
+    assert_refused(await (await visitor.say(smuggled + BODY)).hear_all())
+
+
+async def test_an_offer_in_pieces_is_put_together(visitor: Visitor) -> None:
+    offer = ["Connection: Upgrade", "Upgrade: h2c"]
+    request = visitor.call(b'{"email":"ada@example.com"}', more=offer)
+    line = await visitor.say(*(request[at : at + 7] for at in range(0, len(request), 7)))
+
+    assert (await line.hear()).status == 200
+    assert [row["email"] for row in await visitor.site.recorded()] == ["ada@example.com"]
 
 
 async def test_a_tunnel_is_refused(visitor: Visitor) -> None:
@@ -192,7 +212,6 @@ async def test_a_tunnel_is_refused(visitor: Visitor) -> None:
     "request_",
     [
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        b"GET  / HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET / HTTP/1.1 \r\nHost: x\r\n\r\n",
         b"GET / http/1.1\r\nHost: x\r\n\r\n",
         b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",

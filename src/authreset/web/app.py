@@ -23,7 +23,7 @@ from authreset.web.faults import (
 )
 from authreset.web.intake import PATH as INTAKE_PATH
 from authreset.web.intake import IntakeCalls
-from authreset.web.journal import Journal
+from authreset.web.journal import NO_ROUTE, Journal
 from authreset.web.parts import WebParts
 from authreset.web.paths import canonical_path
 from authreset.web.reading import read_body
@@ -50,8 +50,6 @@ CORS_HEADERS = {
     "access-control-max-age": "7200",
 }
 CORS_PATHS = {"/api/user/authreset", "/api/user/authpsw"}
-
-NO_ROUTE = "(none)"
 
 
 def build_app(parts: WebParts, journal: Journal, intake: IntakeCalls) -> ASGIApp:

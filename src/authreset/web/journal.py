@@ -9,6 +9,9 @@ from authreset.web.faults import INTERNAL, Fault
 
 MOST_LINES_A_SECOND = 20
 
+NO_ROUTE = "(none)"
+"""Stands for a route where none answered: a path of a stranger must not name a metric."""
+
 ANSWERS = Counter("authreset_answers", "Answers that were no success.", ["route", "status"])
 
 

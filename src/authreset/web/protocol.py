@@ -5,14 +5,24 @@ they cost several times what the call itself does (docs/decisions/0003-express-l
 """
 
 import asyncio
-from http import HTTPStatus
+import logging
+import sys
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from authreset.web.calls import Answer
-from authreset.web.faults import bad_request
+from authreset.web.express import ExpressCycle, octets_of
+from authreset.web.faults import Fault, bad_request
+from authreset.web.framing import (
+    announced_length,
+    is_plain,
+    measure_head,
+    write_head_without_offer,
+)
 from authreset.web.intake import IntakeCalls
+from authreset.web.journal import ANSWERS, NO_ROUTE
 from authreset.web.reading import LONGEST_BODY as LONGEST_CALL
 
 LONGEST_HEAD = 16 * 1024
@@ -20,47 +30,28 @@ LONGEST_BODY = 256 * 1024
 REQUEST_SECONDS = 10.0
 """A client has so long to send a whole request, counted from its first byte or its connection."""
 
+LONGEST_MESSAGE = 4 * LONGEST_BODY
+"""Octets that may follow a head: a chunked body may be wrapped at length, but not without end."""
+
+MOST_PIPELINED = 64
+"""Requests of one connection that may wait for an answer to an earlier one."""
+
+LOOKS_UNREAD = 6
+"""After so many looks, two in `request_seconds`, a client that fetches nothing is given up."""
+
 MALFORMED = bad_request("The request is not well-formed HTTP/1.1.")
 HEAD_TOO_LARGE = bad_request(f"The request's head is larger than {LONGEST_HEAD} bytes.")
 
 HOT_URL = b"/api/User/authreset"
 
-_STATUS_LINES = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
-}
 
-
-class ExpressCycle:
-    """Stands where uvicorn keeps the request under way, so that its bookkeeping goes on."""
-
-    __slots__ = (
-        "body",
-        "disconnected",
-        "keep_alive",
-        "message_event",
-        "more_body",
-        "response_complete",
-    )
-
-    def __init__(self, keep_alive: bool) -> None:
-        self.body = bytearray()
-        self.keep_alive = keep_alive
-        self.more_body = True
-        self.disconnected = False
-        self.response_complete = False
-        self.message_event = _UNHEARD
-
-
-class _HeadTooLarge(Exception):
+class _Refused(Exception):
     """Stops the parser, which knows no other way."""
 
 
-class _Unheard:
-    def set(self) -> None:
-        """Nobody waits for the parts of a body here."""
-
-
-_UNHEARD = _Unheard()
+# uvicorn warns of each request that is not well formed, so strangers could fill a disk.
+_log = logging.getLogger("authreset.http")
+_log.setLevel(logging.ERROR)
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -70,15 +61,22 @@ class BoundedProtocol(HttpToolsProtocol):
     request_seconds = REQUEST_SECONDS
     _head_size = 0
     _body_size = 0
+    _rest_size = 0
     _in_head = True
+    _is_ending = False
+    _offer: bytes | None = None
+    _offer_ends_at = 0
     _deadline: float | None = None
     _watch: asyncio.TimerHandle | None = None
+    _unread = 0
+    _looks_unread = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn itself declares it
         """Start the clock: a connection that never speaks is closed too."""
         super().connection_made(transport)
-        self._deadline = self.loop.time() + self.request_seconds
-        self._watch = self.loop.call_later(self.request_seconds, self._check_time)
+        self.logger = _log
+        self._start_clock()
+        self._watch = self.loop.call_later(self.request_seconds / 2, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
@@ -87,29 +85,53 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Count a head's bytes before parsing them."""
-        if self._deadline is None:
-            self._deadline = self.loop.time() + self.request_seconds
+        """Count what comes before parsing it; bytes that end nothing cost time as well."""
+        self._start_clock()
+        self._count(len(data))
+        while data and not self._is_ending and not self.transport.is_closing():
+            super().data_received(data)
+            if self._offer is None:
+                break
+            data, self._offer = self._offer + data[self._offer_ends_at :], None
+            self.parser = httptools.HttpRequestParser(self)
+        if self._in_head and self._head_size > LONGEST_HEAD:
+            self._refuse(HEAD_TOO_LARGE)
+
+    def _count(self, size: int) -> None:
         if self._in_head:
-            self._head_size += len(data)
+            self._head_size += size
             if self._head_size > LONGEST_HEAD + LONGEST_BODY:
-                self._refuse(HEAD_TOO_LARGE.body())
-                return
-        super().data_received(data)
-        if self._in_head and self._head_size > LONGEST_HEAD and not self.transport.is_closing():
-            self._refuse(HEAD_TOO_LARGE.body())
+                self._refuse(HEAD_TOO_LARGE)
+        else:
+            self._rest_size += size
+            if self._rest_size > LONGEST_MESSAGE:
+                self.transport.abort()
 
     def on_message_begin(self) -> None:
         """Begin a request."""
-        self._in_head, self._body_size = True, 0
+        self._in_head, self._body_size, self._rest_size = True, 0, 0
+        self._start_clock()
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field of the head. Those of a trailer must not pass for it: no proxy saw them."""
+        if self._in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        """End the head."""
+        """End the head, unless it is one that another server would read otherwise."""
         # One piece may bring a whole head, and much of what follows it.
-        if self._head_size > LONGEST_HEAD and self._measure_head() > LONGEST_HEAD:
-            self._refuse(HEAD_TOO_LARGE.body())
-            raise _HeadTooLarge
+        if self._head_size > LONGEST_HEAD and measure_head(self.url, self.headers) > LONGEST_HEAD:
+            self._refuse(HEAD_TOO_LARGE)
+            raise _Refused
+        method, version = self.parser.get_method(), self.parser.get_http_version()
+        if len(self.pipeline) >= MOST_PIPELINED or not is_plain(self.headers, version):
+            self._refuse(MALFORMED)
+            raise _Refused
+        if self.parser.should_upgrade() and method != b"CONNECT":
+            # Declined: the parser would take what follows, the body first, for that protocol.
+            self._offer = write_head_without_offer(method, self.url, version, self.headers)
+            return
         self._in_head, self._head_size = False, 0
         if self.url == HOT_URL and self._may_take_express():
             self.cycle = ExpressCycle(self.parser.should_keep_alive())  # type: ignore[assignment]  # has what is used of it
@@ -126,6 +148,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Stop the clock until the next request begins."""
+        if self._offer is not None:
+            return
         self._in_head, self._deadline = True, None
         super().on_message_complete()
         cycle: Any = self.cycle
@@ -135,45 +159,55 @@ class BoundedProtocol(HttpToolsProtocol):
                 self.headers, bytes(cycle.body), peer, lambda answer: self._respond(cycle, answer)
             )
 
-    def _measure_head(self) -> int:
-        fields = sum(len(name) + len(value) + len(b": \r\n") for name, value in self.headers)
-        return len(self.url) + fields
+    def _is_under_way(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
     def _may_take_express(self) -> bool:
         """Tell whether nothing is under way here and the call is of the plain kind."""
-        under_way = self.cycle is not None and not self.cycle.response_complete
         return (
             self.intake is not None
-            and not under_way
+            and not self._is_under_way()
             and not self.flow.write_paused  # the usual way waits for whoever does not read
             and self.parser.get_method() == b"POST"
             and self.parser.get_http_version() == "1.1"
             and not self.expect_100_continue
-            and not self.parser.should_upgrade()
-            and _announced_length(self.headers) <= LONGEST_CALL
+            and _fits(announced_length(self.headers))
         )
 
     def _respond(self, cycle: ExpressCycle, answer: Answer) -> None:
         cycle.response_complete = True
         if cycle.disconnected or self.transport.is_closing():
             return
-        parts = [_STATUS_LINES[answer.status]]
-        for name, value in (*self.server_state.default_headers, *answer.headers):
-            parts += (name, b": ", value, b"\r\n")
-        if not cycle.keep_alive:
-            parts.append(b"connection: close\r\n")
-        parts += (b"\r\n", answer.body)
-        self.transport.write(b"".join(parts))
+        usual = self.server_state.default_headers
+        self.transport.write(octets_of(answer, usual, cycle.keep_alive))
         if not cycle.keep_alive:
             self.transport.close()
         self.on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answer in the contract's error shape, unless that was done already."""
-        if not self.transport.is_closing():
-            self._refuse(MALFORMED.body())
+        self._refuse(MALFORMED)
 
-    def _refuse(self, body: bytes) -> None:
+    def _unsupported_upgrade_warning(self) -> None:
+        """Note where the head with the offer ends."""
+        _, stopped, _ = sys.exc_info()
+        self._offer_ends_at = stopped.args[0] if stopped else 0
+
+    def _refuse(self, fault: Fault) -> None:
+        """Refuse what is being read, and end the connection."""
+        if self._is_ending or self.transport.is_closing():
+            return
+        self._is_ending = True
+        ANSWERS.labels(NO_ROUTE, fault.status).inc()
+        if self._in_head and self._is_under_way():
+            self.cycle.keep_alive = False  # earlier requests get their answers, and then the end
+        elif self.pipeline:
+            self.transport.abort()
+        else:
+            self._say(fault)
+
+    def _say(self, fault: Fault) -> None:
+        body = fault.body()
         head = (
             "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
             f"content-length: {len(body)}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n"
@@ -181,12 +215,20 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.write(head.encode() + body)
         self.transport.close()
 
-    def _check_time(self) -> None:
-        now: Any = self.loop.time()
-        if self._deadline is not None and now >= self._deadline:
+    def _start_clock(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.time() + self.request_seconds
+
+    def _look(self) -> None:
+        """Give up a client that sends too slowly, or that fetches nothing of its answers."""
+        unread, now = self.transport.get_write_buffer_size(), self.loop.time()
+        self._looks_unread = self._looks_unread + 1 if 0 < self._unread <= unread else 0
+        self._unread = unread
+        is_late = self._deadline is not None and now >= self._deadline
+        if is_late or self._looks_unread >= LOOKS_UNREAD:
             self.transport.abort()
             return
-        self._watch = self.loop.call_later(self.request_seconds / 2, self._check_time)
+        self._watch = self.loop.call_later(self.request_seconds / 2, self._look)
 
 
 def protocol_for(
@@ -197,9 +239,5 @@ def protocol_for(
     return type("ExpressProtocol", (BoundedProtocol,), given)
 
 
-def _announced_length(headers: list[tuple[bytes, bytes]]) -> int:
-    """Return the length of a body; one that is not announced (chunked) takes the usual way."""
-    for name, value in headers:
-        if name == b"content-length":
-            return int(value)  # the parser has seen to it that these are digits
-    return LONGEST_CALL + 1
+def _fits(length: int | None) -> bool:
+    return length is not None and length <= LONGEST_CALL
