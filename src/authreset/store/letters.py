@@ -12,7 +12,7 @@ from authreset.rules.outcomes import WAITING_STATES, LetterState, Template
 from authreset.store.database import Transaction
 from authreset.store.statements import delete_before, is_one_of
 from authreset.store.tables import Instant, letters
-from authreset.store.turns import Queue, find_earliest, hold_next
+from authreset.store.turns import Queue, find_earliest, hold_next, waiting_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,9 +180,10 @@ async def next_due_at(tx: Transaction) -> datetime | None:
     return await find_earliest(tx, _QUEUE)
 
 
-async def count_by_state(tx: Transaction) -> dict[str, int]:
-    """Return how many unfinished letters stand in each state."""
-    query = select(letters.c.state, func.count()).where(_WAITING).group_by(letters.c.state)
+async def count_by_state(tx: Transaction, most: int | None = None) -> dict[str, int]:
+    """Return how many unfinished letters stand in each state; counting ends at `most` of them."""
+    rows = waiting_rows(_QUEUE, most, letters.c.state)
+    query = select(rows.c.state, func.count()).group_by(rows.c.state)
     found: dict[str, int] = dict((await tx.execute(query)).all())
     return {state.value: found.get(state.value, 0) for state in WAITING_STATES}
 

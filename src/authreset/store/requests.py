@@ -12,7 +12,7 @@ from authreset.rules.outcomes import RequestOutcome
 from authreset.store.database import Transaction
 from authreset.store.statements import delete_before, is_one_of
 from authreset.store.tables import entities, requests
-from authreset.store.turns import Queue, hold_next
+from authreset.store.turns import Queue, find_earliest, hold_next, waiting_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +106,14 @@ async def put_off(tx: Transaction, ids: Iterable[UUID], reason: str, due_at: dat
     )
 
 
-async def count_waiting(tx: Transaction) -> tuple[int, datetime | None]:
-    """Return how many requests wait, and when the oldest of them came in."""
-    query = select(func.count(), func.min(requests.c.received_at)).where(_WAITING)
-    count, oldest = (await tx.execute(query)).one()
-    return count, oldest
+async def count_waiting(tx: Transaction, most: int | None = None) -> tuple[int, datetime | None]:
+    """Return how many requests wait, and when the oldest of them came in.
+
+    Counting ends at `most`, so that a gauge costs no more after an outage than a little before.
+    """
+    counted = select(func.count()).select_from(waiting_rows(_QUEUE, most, requests.c.root_id))
+    count: int = (await tx.execute(counted)).scalar_one()
+    return count, await find_earliest(tx, _QUEUE)
 
 
 async def find_request(tx: Transaction, request_id: UUID) -> dict[str, Any] | None:

@@ -35,7 +35,7 @@ RIGHTS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     # The rest of the API and the pages, the metrics; and the intake where it has no URL of its own.
     APP: {
-        "requests": (_APPEND_REQUEST, "SELECT (outcome, received_at)"),
+        "requests": (_APPEND_REQUEST, "SELECT (outcome, root_id, received_at)"),
         "api_tokens": (_READ, _APPEND),
         "entities": (_READ,),
         "oauth_clients": (_READ,),

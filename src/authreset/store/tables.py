@@ -114,6 +114,7 @@ users = Table(
         sqlite_where=text("status <> -99"),
         postgresql_where=text("status <> -99"),
     ),
+    Index("ix_users_email_key", "email_key"),  # a trace asks in every organisation at once
 )
 
 password_history = Table(
@@ -289,6 +290,12 @@ letters = Table(
         "ix_letters_due",
         "root_id",
         "due_at",
+        sqlite_where=text("finished_at IS NULL"),
+        postgresql_where=text("finished_at IS NULL"),
+    ),
+    Index(
+        "ix_letters_waiting",
+        "created_at",
         sqlite_where=text("finished_at IS NULL"),
         postgresql_where=text("finished_at IS NULL"),
     ),

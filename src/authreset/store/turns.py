@@ -6,7 +6,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CTE, Column, ColumnElement, Select, Table, column, func, select, true
+from sqlalchemy import (
+    CTE,
+    Column,
+    ColumnElement,
+    Select,
+    Subquery,
+    Table,
+    column,
+    func,
+    select,
+    true,
+)
 from sqlalchemy.types import BigInteger, Integer
 
 from authreset.store.database import Transaction
@@ -92,6 +103,14 @@ async def _find_roots(tx: Transaction, queue: Queue, due: ColumnElement[bool]) -
     )
     query = select(hops.c.root_id).where(hops.c.root_id.is_not(None), first_due.is_not(None))
     return list((await tx.execute(query)).scalars())
+
+
+def waiting_rows(queue: Queue, most: int | None, *columns: Column[Any]) -> Subquery:
+    """Choose columns of all rows that wait; no more than `most` of them are looked at."""
+    rows = select(*columns).where(queue.waiting)
+    if most is not None:
+        rows = rows.order_by(queue.table.c.root_id, queue.order).limit(most)
+    return rows.subquery()
 
 
 async def find_earliest(tx: Transaction, queue: Queue) -> datetime | None:

@@ -22,6 +22,9 @@ from authreset.web.faults import NOT_FOUND
 from authreset.web.parts import WebParts
 from authreset.web.receiving import is_forwarded
 
+MOST_COUNTED = 100_000
+"""Where counting ends: a look at the metrics must not cost more the more there is to do."""
+
 
 def routes(parts: WebParts) -> list[BaseRoute]:
     """Return the routes."""
@@ -67,9 +70,9 @@ class Backlog(Collector):
 
 _HELP = {
     "database_up": "Whether the database answered.",
-    "requests_waiting": "Requests that no worker has settled yet.",
+    "requests_waiting": f"Requests that no worker has settled yet; {MOST_COUNTED} at most.",
     "oldest_request_seconds": "Age of the oldest of them.",
-    "letters_waiting": "Letters on their way, by state.",
+    "letters_waiting": f"Letters on their way, by state; {MOST_COUNTED} at most.",
     "oldest_letter_seconds": "Age of the oldest of them.",
     "workers_alive": "Workers that gave a sign of life within a minute.",
     "mail_server_reachable": "Whether every living worker reaches the mail server.",
@@ -80,8 +83,8 @@ async def _measure(parts: WebParts) -> dict[tuple[str, str], float]:
     now = parts.clock()
     try:
         async with parts.database.read() as tx:
-            waiting, oldest_request = await count_waiting(tx)
-            letters = await count_by_state(tx)
+            waiting, oldest_request = await count_waiting(tx, MOST_COUNTED)
+            letters = await count_by_state(tx, MOST_COUNTED)
             oldest_letter = await oldest_waiting_at(tx)
             workers = await list_workers(tx)
     except StoreUnavailable:

@@ -80,6 +80,7 @@ def _users() -> None:
         "uq_users_root_id_email_key", "users", ["root_id", "email_key"], "status <> -99",
         unique=True,
     )  # fmt: skip
+    op.create_index("ix_users_email_key", "users", ["email_key"])
     op.create_table(
         "password_history",
         _id(),
@@ -265,6 +266,7 @@ def _letters() -> None:
         ),
     )
     _partial_index("ix_letters_due", "letters", ["root_id", "due_at"], "finished_at IS NULL")
+    _partial_index("ix_letters_waiting", "letters", ["created_at"], "finished_at IS NULL")
     op.create_index("ix_letters_reset_id", "letters", ["reset_id"])
     op.create_index("ix_letters_user_id", "letters", ["user_id"])
     _partial_index("ix_letters_finished_at", "letters", ["finished_at"], "finished_at IS NOT NULL")
