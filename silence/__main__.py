@@ -21,8 +21,9 @@ from silence.service import DATABASES
 
 EXAMPLES = """Measure what a caller can learn from answers and their timing.
 
-Series: reset (the call, and the request that follows it), outage (the call while mail goes out,
-the mail server is down, or hangs), forgot (the page), login (the log-in, refused).
+Series: reset (the call, and the request that follows it), later (the call on an idle service, and
+what sixteen requests after it take), forgot (the page), login (the log-in, refused), outage (the
+call while the mail server is down, and while it hangs).
 
 Examples:
 
@@ -51,7 +52,10 @@ def main(
     ),
     classes: Annotated[str, typer.Option(help="Default: all; quick: a few that matter.")] = "",
     requests: Annotated[
-        int, typer.Option(help="A class of the call; forgot takes 1/5 of it, login 1/50.", min=100)
+        int,
+        typer.Option(
+            help="A class of the call; forgot takes 1/5, later 1/25, login 1/50.", min=100
+        ),
     ] = choices.REQUESTS,
     minutes: Annotated[
         float | None, typer.Option(help="Measure so long at most, a database.", min=0.1)

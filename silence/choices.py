@@ -14,12 +14,12 @@ QUICK_KINDS = (
     classes.UNKNOWN, classes.ACTIVE, classes.LOCKED, classes.LIMITED,
     classes.WRONG, classes.NO_PASSWORD, classes.FOREIGN,
 )  # fmt: skip
-QUICK_SECONDS = {"reset": 5.0, "outage": 2.0, "forgot": 1.5, "login": 2.5}
+QUICK_SECONDS = {"reset": 5.0, "later": 2.5, "forgot": 1.5, "login": 2.5, "outage": 2.0}
 QUICK_PATIENCE = 4.0
 QUICK_ROUNDS = 1_500
 """As many users are stored, so that a fast machine does not spend its time on that."""
 
-SHARES = {"reset": 0.55, "outage": 0.2, "forgot": 0.1, "login": 0.15}
+SHARES = {"reset": 0.5, "later": 0.15, "forgot": 0.1, "login": 0.1, "outage": 0.15}
 """Of the minutes that there are."""
 
 

@@ -72,6 +72,10 @@ class Finding:
         judged = (Verdict.SILENT, Verdict.OPEN, Verdict.HEARD)
         return [pair for pair in self.pairs if pair.verdict in judged]
 
+    def compared(self) -> list[Pair]:
+        """Return all pairs but those with the control."""
+        return [one for one in self.pairs if one not in self.controls()]
+
     def controls(self) -> list[Pair]:
         """Return the pairs with the control, which have to look different."""
         return [one for one in self.pairs if one.verdict in (Verdict.FOUND, Verdict.MISSED)]
@@ -108,39 +112,42 @@ def is_found(subjects: Iterable[Subject]) -> bool:
 
 
 def analyse(
-    database: str, name: str, title: str, subjects: Sequence[Subject], *, must_find: bool
+    database: str,
+    name: str,
+    title: str,
+    subjects: Sequence[Subject],
+    *,
+    must_find: bool,
+    judges_probes: bool = True,
 ) -> Iterator[Finding]:
     """Compare the answers of a series, then the probes that followed them where there were any."""
     shapes = len(set[bytes]().union(*(one.shapes for one in subjects)))
     answers = {one: sorted(one.answers) for one in subjects}
     probes = {one: sorted(one.probes) for one in subjects if one.probes}
-    yield _finding(database, name, title, answers, shapes, must_find)
+    yield Finding(database, name, title, *_compare_all(answers), shapes, must_find)
     if probes:
-        yield _finding(database, "next", f"the request after {title}", probes, shapes, must_find)
+        after = f"what follows {title}"
+        times, pairs = _compare_all(probes, judges_probes)
+        yield Finding(database, f"after {name}", after, times, pairs, shapes, must_find)
 
 
-def _finding(
-    database: str,
-    series: str,
-    title: str,
-    ordered: Mapping[Subject, Sequence[int]],
-    shapes: int,
-    must_find: bool,
-) -> Finding:
+def _compare_all(
+    ordered: Mapping[Subject, Sequence[int]], is_judged: bool = True
+) -> tuple[list[Times], list[Pair]]:
     times = [_times(one.name, found) for one, found in ordered.items()]
     pairs = [
-        _pair(first, second, ordered[first], ordered[second])
+        _pair(first, second, ordered, is_judged and first.group == second.group)
         for first, second in combinations(ordered, 2)
         if "control" not in (first.group, second.group)
     ]
-    pairs += _controls(ordered)
-    return Finding(database, series, title, times, pairs, shapes, must_find)
+    return times, [*pairs, *_controls(ordered)]
 
 
-def _pair(first: Subject, second: Subject, ones: Sequence[int], others: Sequence[int]) -> Pair:
-    area = compare(ones, others, CONFIDENCE)
-    verdict = judge(area) if first.group == second.group else Verdict.NOT_JUDGED
-    return Pair(first.name, second.name, area, verdict)
+def _pair(
+    first: Subject, second: Subject, ordered: Mapping[Subject, Sequence[int]], is_judged: bool
+) -> Pair:
+    area = compare(ordered[first], ordered[second], CONFIDENCE)
+    return Pair(first.name, second.name, area, judge(area) if is_judged else Verdict.NOT_JUDGED)
 
 
 def _controls(ordered: Mapping[Subject, Sequence[int]]) -> Iterator[Pair]:

@@ -90,15 +90,15 @@ def _summary(findings: Sequence[Finding]) -> Table:
 
 
 def _summary_line(finding: Finding) -> list[str]:
-    judged = finding.judged()
-    areas = [pair.area.value for pair in judged]
+    pairs = finding.judged() or finding.compared()
+    areas = [pair.area.value for pair in pairs]
     fewest = min(one.count for one in finding.times)
-    words = [DATABASES[finding.database], finding.series, f"{fewest:,}", str(len(judged))]
-    if not judged:
+    words = [DATABASES[finding.database], finding.series, f"{fewest:,}", str(len(pairs))]
+    if not pairs:
         return [*words, "-", "-", "-", _controls(finding), _shapes(finding)]
-    widest = max(judged, key=lambda pair: pair.area.distance)
+    widest = max(pairs, key=lambda pair: pair.area.distance)
     spread = f"{min(areas):.4f} to {max(areas):.4f}"
-    return [*words, spread, _pair(widest), _verdict(judged), _controls(finding), _shapes(finding)]
+    return [*words, spread, _pair(widest), _verdict(pairs), _controls(finding), _shapes(finding)]
 
 
 def _verdict(judged: Sequence[Pair]) -> str:
@@ -106,7 +106,7 @@ def _verdict(judged: Sequence[Pair]) -> str:
         met = sum(pair.verdict is verdict for pair in judged)
         if met:
             return f"{met} {verdict}"
-    return str(Verdict.SILENT)
+    return str(judged[0].verdict)
 
 
 def _controls(finding: Finding) -> str:
@@ -129,7 +129,8 @@ def _classes(finding: Finding) -> Table:
 
 
 def _class_line(finding: Finding, times: Times) -> list[str]:
-    areas = [p.area.value for p in finding.judged() if times.name in (p.first, p.second)]
+    pairs = finding.judged() or finding.compared()
+    areas = [pair.area.value for pair in pairs if times.name in (pair.first, pair.second)]
     spread = f"{min(areas):.4f} to {max(areas):.4f}" if areas else "-"
     return [times.name, f"{times.count:,}", f"{times.p50_ms:.3f}", f"{times.p90_ms:.3f}", spread]
 
@@ -144,6 +145,8 @@ def notes(seed: int) -> list[str]:
         "Each request is for an address that was never asked for before. Answers are compared "
         "byte for byte, header names and their order included, except for the values of "
         "x-request-id and date.",
+        "After each request of `reset` follows one for nobody, judged by the class before it; "
+        "after each of `later` sixteen, whose times are added up and reported only.",
         f"An interval holds with {CONFIDENCE:.2%} confidence. Silent: the AUC lies in {LOW} to "
         f"{HIGH}; heard: all of its interval lies outside.",
     ]

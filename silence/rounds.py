@@ -41,6 +41,18 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
+class Train:
+    """Probes that follow each request: so many at once, then a rest of so many seconds.
+
+    The times of one train are added up.
+    """
+
+    make: Make
+    length: int = 1
+    rest: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Effort:
     """When to stop: after so many rounds, or after the first round that ends beyond `seconds`.
 
@@ -57,11 +69,11 @@ def run_rounds(
     effort: Effort,
     seed: int,
     *,
-    probe: Make | None = None,
+    train: Train | None = None,
     is_enough: Callable[[], bool] = lambda: True,
     progress: Callable[[int], None] = lambda done: None,
 ) -> int:
-    """Ask every subject once a round, each followed by a probe if there is one. Returns the rounds.
+    """Ask every subject once a round, each followed by a train if there is one. Returns the rounds.
 
     The numbers of addresses begin with 0 and are never used twice; the first WARM_UP_ROUNDS are
     asked and not counted. `is_enough` is asked once the time is over, up to the effort's patience.
@@ -78,8 +90,8 @@ def run_rounds(
             chance.shuffle(order)
             for place, subject in enumerate(order):
                 _ask(subject, number)
-                if probe is not None:
-                    _probe(subject, probe(number * len(order) + place))
+                if train is not None:
+                    _probe(subject, train, number * len(order) + place)
             done = number + 1 - WARM_UP_ROUNDS
             progress(max(0, done))
             if done > 0 and done % FEWEST_ROUNDS == 0:
@@ -106,6 +118,11 @@ def _ask(subject: Subject, number: int) -> None:
     subject.shapes.add(_ITS_OWN.sub(rb"\1: ITS OWN", answer))
 
 
-def _probe(subject: Subject, request: bytes) -> None:
-    taken, _ = subject.connection.ask(request, subject.delay)
+def _probe(subject: Subject, train: Train, number: int) -> None:
+    taken = 0
+    for place in range(train.length):
+        delay = 0.0 if place else subject.delay  # a control has its delay once
+        request = train.make(number * train.length + place)
+        taken += subject.connection.ask(request, delay)[0]
     subject.probes.append(taken)
+    time.sleep(train.rest)

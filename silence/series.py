@@ -12,7 +12,7 @@ from silence import classes
 from silence.classes import CONTROL, NEUTRAL, Kind, address
 from silence.findings import Finding, analyse, is_found
 from silence.questions import Question
-from silence.rounds import CONTROL_SECONDS, WARM_UP_ROUNDS, Effort, Subject, run_rounds
+from silence.rounds import CONTROL_SECONDS, WARM_UP_ROUNDS, Effort, Subject, Train, run_rounds
 from silence.service import Cabin, Service, mail_server, on_the_load_core
 from silence.wire import Connection
 
@@ -30,14 +30,25 @@ class Series:
     title: str
     kinds: tuple[Kind, ...]
     divisor: int
-    probed: bool = False
+    probes: int = 0
+    rest: float = 0.0
+    judges_probes: bool = True
 
 
-RESET = Series("reset", "POST /api/User/authreset", classes.RESET_KINDS, 1, probed=True)
+RESET = Series("reset", "POST /api/User/authreset", classes.RESET_KINDS, 1, probes=1)
+LATER = Series(
+    "later",
+    "POST /api/User/authreset when idle",
+    classes.OUTAGE_KINDS,
+    25,
+    probes=16,
+    rest=0.03,
+    judges_probes=False,
+)
 OUTAGE = Series("outage", "POST /api/User/authreset, by mail server", classes.OUTAGE_KINDS, 1)
 FORGOT = Series("forgot", "POST /forgot", classes.RESET_KINDS, 5)
 LOGIN = Series("login", "POST /api/User/auth/{provider}", classes.LOGIN_KINDS, 50)
-ALL = {one.name: one for one in (RESET, OUTAGE, FORGOT, LOGIN)}
+ALL = {one.name: one for one in (RESET, LATER, FORGOT, LOGIN, OUTAGE)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +95,28 @@ def run_series(cabin: Cabin, database: str, plan: Plan, progress: Progress) -> I
 def _analyse(
     database: str, plan: Plan, series: Series, subjects: Sequence[Subject]
 ) -> Iterator[Finding]:
-    must_find = series.name in plan.must_find
-    return analyse(database, series.name, series.title, subjects, must_find=must_find)
+    yield from analyse(
+        database,
+        series.name,
+        series.title,
+        subjects,
+        must_find=series.name in plan.must_find,
+        judges_probes=series.judges_probes,
+    )
 
 
 def _run_plain(
     service: Service, plan: Plan, series: Series, used: int, progress: Progress
 ) -> Sequence[Subject]:
     asking = service.asking
-    questions = {RESET: asking.reset, FORGOT: asking.forgot, LOGIN: asking.log_in}
+    questions = {FORGOT: asking.forgot, LOGIN: asking.log_in}
     with Connection(service.port) as connection:
         subjects = [
-            _subject(kind, series, connection, questions[series], used)
+            _subject(kind, series, connection, questions.get(series, asking.reset), used)
             for kind in (*plan.kinds_of(series), CONTROL)
         ]
-        probe = (lambda number: asking.reset(NEUTRAL, number)) if series.probed else None
-        return _take(plan, series, subjects, probe, progress)
+        train = Train(lambda number: asking.reset(NEUTRAL, number), series.probes, series.rest)
+        return _take(plan, series, subjects, train if series.probes else None, progress)
 
 
 def _subject(
@@ -148,7 +165,7 @@ def _take(
     plan: Plan,
     series: Series,
     subjects: list[Subject],
-    probe: Callable[[int], bytes] | None,
+    train: Train | None,
     progress: Progress,
 ) -> Sequence[Subject]:
     effort = plan.efforts[series.name]
@@ -157,7 +174,7 @@ def _take(
             subjects,
             effort,
             plan.seed,
-            probe=probe,
+            train=train,
             is_enough=lambda: is_found(subjects),
             progress=lambda done: progress(series.name, done, effort.rounds),
         )

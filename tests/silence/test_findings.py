@@ -92,5 +92,16 @@ def test_probes_are_told_by_the_class_before_them() -> None:
     answers, following = analyse("sqlite", "reset", "the call", subjects, must_find=True)
 
     assert answers.is_well()
-    assert following.series == "next"
+    assert following.series == "after reset"
     assert [pair.verdict for pair in following.judged()] == [Verdict.HEARD]
+
+
+def test_probes_that_are_reported_only_fail_nothing() -> None:
+    chance = random.Random(20261123)
+    subjects = [subject(name, drawn(chance, 9_000)) for name in "ab"]
+    for one, later in zip(subjects, (0, 50_000), strict=True):
+        one.probes.extend(drawn(chance, 9_000, later))
+    _, following = analyse("x", "later", "it", subjects, must_find=True, judges_probes=False)
+
+    assert [pair.verdict for pair in following.compared()] == [Verdict.NOT_JUDGED]
+    assert following.is_well()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from silence.rounds import WARM_UP_ROUNDS, Effort, Subject, run_rounds
+from silence.rounds import WARM_UP_ROUNDS, Effort, Subject, Train, run_rounds
 from silence.wire import Connection
 
 ANSWER = b"HTTP/1.1 200 OK\r\ndate: %d\r\nx-request-id: %d\r\ncontent-length: 2\r\n\r\nok"
@@ -61,7 +61,7 @@ def asked(rounds: int, seed: int) -> tuple[list[Subject], list[str], int]:
             subjects,
             Effort(rounds),
             seed,
-            probe=partial(word, "p"),
+            train=Train(partial(word, "p")),
         )
     return subjects, seen, done
 
@@ -102,3 +102,14 @@ def test_a_control_takes_its_millisecond_on_the_callers_side() -> None:
         run_rounds([control], Effort(20), 1)
 
     assert min(control.answers) >= 1_000_000
+
+
+def test_a_train_is_added_up_and_a_controls_millisecond_is_in_it_once() -> None:
+    seen: list[str] = []
+    with echo(seen) as port, Connection(port) as connection:
+        control = Subject("control", "control", connection, partial(word, "c"), delay=0.001)
+        run_rounds([control], Effort(20), 1, train=Train(partial(word, "p"), length=4))
+
+    assert len(control.probes) == 20
+    assert 1_000_000 <= min(control.probes) < 4_000_000
+    assert len(set(seen)) == len(seen) == 5 * (20 + WARM_UP_ROUNDS)

@@ -24,8 +24,8 @@ def test_a_caller_learns_nothing_from_the_service_as_shipped(database: str, tmp_
 
     assert done.returncode == 0, done.stdout + done.stderr
     found = {one["series"]: one for one in json.loads(data.read_text())["findings"]}
-    assert found.keys() == {"reset", "next"}
-    for name in ("reset", "next"):
+    assert found.keys() == {"reset", "after reset"}
+    for name in ("reset", "after reset"):
         assert [p["verdict"] for p in found[name]["pairs"] if p["second"] == "control"] == ["found"]
     assert all(one["shapes"] == 1 for one in found.values())
     assert "| control |" in page.read_text()
@@ -35,7 +35,7 @@ def test_a_caller_learns_nothing_from_the_service_as_shipped(database: str, tmp_
     ("arguments", "told"),
     [
         (["--database", "oracle"], "'oracle' is none of postgres, sqlite"),
-        (["--series", "telepathy"], "'telepathy' is none of reset, outage, forgot, login"),
+        (["--series", "telepathy"], "'telepathy' is none of reset, later, forgot, login, outage"),
         (["--classes", "friends"], "'friends' is none of unknown, active"),
         (["--requests", "1"], "greater than or equal to 100"),
         (["--write", "missing.md"], "No such file"),
