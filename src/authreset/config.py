@@ -43,6 +43,9 @@ def _url(text: str) -> str:
         raise problem from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise problem
+    if parts.path not in ("", "/"):
+        # The pages stand at the root of their host; below a path their forms would post elsewhere.
+        raise ValueError("expected an address without a path, such as https://accounts.example.com")
     return text.rstrip("/")
 
 

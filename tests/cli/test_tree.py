@@ -85,7 +85,7 @@ def test_settings_are_inherited_until_a_child_sets_its_own(program: Program) -> 
 
 
 GOOD = {
-    "public_url": "https://accounts.example.com/base", "sender_name": "Pilgrim",
+    "public_url": "https://accounts.example.com", "sender_name": "Pilgrim",
     "sender_address": "no-reply@example.com", "brand_name": "Pilgrim & Co",
     "support_address": "help@example.com", "sign_in_url": "https://example.com/in?a=b",
     "locale": "en-GB", "password_minimum": 15, "link_minutes": 1440, "accent": "#a1b2c3",

@@ -15,11 +15,18 @@ EARLY_STAGES = ["CONNECT", "EHLO"]
 LOGIN_STAGES = ["STARTTLS", "AUTH"]
 
 
-@pytest.mark.parametrize("stage", ENVELOPE_STAGES)
+@pytest.mark.parametrize("stage", ["RCPT", "DATA", "BODY"])
 @pytest.mark.parametrize("code", [550, 551, 553, 554])
 def test_a_permanent_reply_about_the_mail_is_final(server, stage, code):
     server.reply(stage, f"{code} 5.0.0 no")
     assert send(server) == Refused(code, "5.0.0 no")
+    assert server.mails == []
+
+
+@pytest.mark.parametrize("code", [550, 551, 553, 554])
+def test_a_sender_that_is_refused_is_ours_to_mend_and_costs_no_letter(server, code):
+    server.reply("MAIL", f"{code} 5.0.0 no")
+    assert send(server) == Deferred(code, "5.0.0 no")
     assert server.mails == []
 
 

@@ -183,7 +183,10 @@ def _is_web_address(text: str) -> bool:
 def _base_url(text: str) -> str:
     if "?" in text or "#" in text:
         raise ValueError("an address without ? and #, such as https://accounts.example.com")
-    return _url(text).rstrip("/")
+    url = _url(text).rstrip("/")
+    if urlsplit(url).path:
+        raise ValueError("an address without a path, such as https://accounts.example.com")
+    return url
 
 
 def _matching(pattern: str, problem: str) -> Callable[[str], str]:

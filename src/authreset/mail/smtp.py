@@ -79,7 +79,10 @@ async def _hand_over(client: Client, message: EmailMessage, recipient: str) -> D
         await client.mail(sender, options=options, encoding=encoding)
         await client.rcpt(recipient, encoding=encoding)
         reply = await client.data(_octets(message, utf8))
-    except (SMTPSenderRefused, SMTPRecipientRefused, SMTPDataError) as refusal:
+    except SMTPSenderRefused as refusal:
+        # Our sender is a matter of our settings: whoever mends them must not have lost a letter.
+        return Deferred(refusal.code, clean_reason(refusal.message, message))
+    except (SMTPRecipientRefused, SMTPDataError) as refusal:
         return judge(refusal.code, clean_reason(refusal.message, message))
     return acceptance(reply.code, reply.message, message)
 
