@@ -28,7 +28,7 @@ INACTIVE = Kind("inactive", "a user with status 0")
 DELETED = Kind("deleted", "a user with status -99")
 LOCKED = Kind("locked", "a user with status 85, locked for a day")
 ELSEWHERE = Kind("elsewhere", "an active user of another tenant")
-LIMITED = Kind("limited", "an active user whose mailbox is over its limit")
+LIMITED = Kind("limited", "an active user over a limit of its mailbox")
 UNICODE = Kind("unicode", "an active user, typed in odd Unicode", odd=True)
 UNICODE_UNKNOWN = Kind(
     "unicode-unknown", "nobody's address, typed in odd Unicode", has_user=False, odd=True

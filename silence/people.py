@@ -17,10 +17,11 @@ from sqlalchemy import insert
 
 from authreset.cli.opening import Opened, open_all
 from authreset.clock import utc_now
-from authreset.config import load_settings
+from authreset.config import Settings, load_settings
 from authreset.flows.add_organization import NewNode, add_organization
+from authreset.flows.limit_mailbox import asked_digest, sent_digest
 from authreset.hashing import HashingCost, PasswordHasher
-from authreset.rules.addresses import address_key, mailbox_key
+from authreset.rules.addresses import address_key
 from authreset.rules.lockout import UserStatus
 from authreset.rules.tenancy import EntityRef
 from authreset.store.database import Transaction
@@ -42,13 +43,13 @@ _STATUSES = {
 FOREIGN_HASH = "$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW"
 
 
-async def store_people(counts: dict[str, int], entry: str) -> None:
+async def store_people(settings: Settings, counts: dict[str, int], entry: str) -> None:
     """Store so many users of each class that has users, scattered among each other."""
     kinds = classes.find(counts)
     people = [(kind, n) for kind in kinds if kind.has_user for n in range(counts[kind.name])]
     random.Random(len(people)).shuffle(people)
     hashes = await _hashes()
-    async with open_all(load_settings(os.environ)) as opened, opened.database.begin() as tx:
+    async with open_all(settings) as opened, opened.database.begin() as tx:
         home = await find_entity(tx, entry)
         away = await add_organization(
             tx, NewNode(OTHER_TENANT, "Elsewhere"), actor="silence", now=utc_now()
@@ -62,7 +63,7 @@ async def store_people(counts: dict[str, int], entry: str) -> None:
                 for id, (kind, n) in some
             ]
             await _add(tx, rows, [_role(id, kind, home, away) for id, (kind, _) in some])
-        await _fill_mailboxes(opened, tx, counts.get(classes.LIMITED.name, 0))
+        await _fill_mailboxes(opened, tx, home, counts.get(classes.LIMITED.name, 0))
 
 
 async def _add(tx: Transaction, rows: list[dict[str, Any]], held: list[dict[str, Any]]) -> None:
@@ -94,21 +95,20 @@ def _role(id: int, kind: Kind, home: EntityRef, away: EntityRef) -> dict[str, An
     return {"user_id": id, "entity_id": entity.id, "label": "User"}
 
 
-async def _fill_mailboxes(opened: Opened, tx: Transaction, count: int) -> None:
-    """Note as many mails today as a mailbox may get, for every user of the limited class."""
+async def _fill_mailboxes(opened: Opened, tx: Transaction, home: EntityRef, count: int) -> None:
+    """Use up one of the two limits of each user of the limited class, by turns, for a day."""
     policy = opened.settings.mailbox_limits
     if policy is None or not count:
         return
-    hits, now = [time.time()] * policy.per_day, utc_now()
-    emails = (stored_address(classes.LIMITED, number) for number in range(count))
-    rows = [
-        {
-            "digest": opened.keyring.mailbox_digest(mailbox_key(email)),
-            "hits": hits,
-            "updated_at": now,
-        }
-        for email in emails
-    ]
+    filled = {"hits": [time.time()] * policy.per_day, "updated_at": utc_now()}
+    rows = []
+    for number in range(count):
+        email = stored_address(classes.LIMITED, number)
+        if number % 2:
+            digest = sent_digest(opened.keyring, home.root_id, email)
+        else:
+            digest = asked_digest(opened.keyring, home.id, email)
+        rows.append({"digest": digest, **filled})
     for some in _portions(rows):
         await tx.execute(insert(mailboxes), some)
 
@@ -136,4 +136,4 @@ async def _hashes() -> dict[Kind, str | None]:
 
 if __name__ == "__main__":
     asked = json.load(sys.stdin)
-    asyncio.run(store_people(asked["counts"], asked["entry"]))
+    asyncio.run(store_people(load_settings(os.environ), asked["counts"], asked["entry"]))
