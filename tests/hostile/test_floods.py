@@ -154,7 +154,7 @@ def assert_within_limits(instants: Sequence[float]) -> None:
 
 class TestOneMailbox:
     async def test_a_day_of_a_hundred_thousand_requests_mails_twenty_times(self, town: Town):
-        """Seed: SEED. Six users have addresses that all reach one mailbox at Gmail."""
+        """The seed is SEED; six users have addresses that all reach one mailbox at Gmail."""
         for email in GMAIL:
             await town.bench.add_active_user(email)
         started = town.bench.clock()
@@ -164,23 +164,29 @@ class TestOneMailbox:
         assert 1 < len(letters) <= 20
         assert len(town.office.server.mails) == len(letters)
         assert_within_limits([row["created_at"].timestamp() for row in letters])
-        assert outcomes[RequestOutcome.LIMITED] == REQUESTS - 20
+        assert outcomes[RequestOutcome.LIMITED] > REQUESTS / 2
         assert town.bench.clock() - started == timedelta(days=1)
 
-    @pytest.mark.parametrize("address", [ELSEWHERE, GMAIL[1]])
-    async def test_spellings_are_many_and_one_mailbox(self, town: Town, address: str):
+    @pytest.mark.parametrize("stored", [[ELSEWHERE, "jane.doe+a@example.com"], GMAIL])
+    async def test_many_spellings_of_one_mailbox_bring_one_mail(
+        self, town: Town, stored: list[str]
+    ):
         chance = random.Random(SEED)
-        spelled = {spell(address, chance) for _ in range(300)}
+        for email in stored:
+            await town.bench.add_active_user(email)
+        spelled = {*stored, *(spell(chance.choice(stored), chance) for _ in range(300))}
         assert len(spelled) > 250
         for one in sorted(spelled):
             assert (await town.ask(one)).status == 200
-        outcomes = await town.work()
-        assert outcomes[RequestOutcome.LIMITED] == len(spelled) - 1
+        await town.work()
+        assert len(town.office.server.mails) == 1
 
     async def test_dots_make_another_mailbox_where_they_matter(self, town: Town):
         for one in ("jane.doe@example.com", "janedoe@example.com", "jane.doe@gmail.example"):
+            await town.bench.add_active_user(one)
             assert (await town.ask(one)).status == 200
-        assert (await town.work())[RequestOutcome.LIMITED] == 0
+        await town.work()
+        assert len(town.office.server.mails) == 3
 
     @pytest.mark.parametrize("email", [" a@example.com", "a@example.com ", "a @example.com"])
     async def test_white_space_makes_no_further_spelling(self, town: Town, email: str):
