@@ -58,6 +58,7 @@ class Worker:
         self._stop = asyncio.Event()
         self._drained = asyncio.Event()
         self._jobs: asyncio.Queue[Job] = asyncio.Queue(maxsize=senders * LETTERS_A_SENDER)
+        self._appetite = self._jobs.maxsize  # how many letters to hold at most
         self._held = 0  # leased and neither recorded nor given back
         self._was_cut_off = False
 
@@ -123,15 +124,16 @@ class Worker:
         if self._was_cut_off:
             await self._return()
         self._drained.clear()
-        if self._jobs.qsize() > self._jobs.maxsize // 4:
+        if self._jobs.qsize() > self._appetite // 4:
             # A lease costs as much for one letter as for many.
             await self._pause(self._drained, POLL_SECONDS)
             return True
-        room = self._jobs.maxsize - self._jobs.qsize()
+        room = self._appetite - self._jobs.qsize()
         wanted = self._circuit.allowance(room, under_way=self._held)
         if wanted == 0:
             await self._pause(self._stop, max(min(self._circuit.seconds_to_wait(), 1.0), 0.02))
             return True
+        self._appetite = min(self._appetite * 2, self._jobs.maxsize)
         jobs = await self._mailer.lease(wanted)
         self._held += len(jobs)
         for job in jobs:
@@ -155,6 +157,7 @@ class Worker:
     async def _send(self, job: Job) -> bool:
         report = await self._mailer.deliver(job)
         if report is None:
+            self._appetite = self._senders  # it took more than it could send in time
             await self._give_back_waiting()  # those behind it have waited as long
             return False
         self._note(report)
@@ -200,7 +203,7 @@ class Worker:
     def _let_go(self) -> None:
         self._held -= 1
         self._jobs.task_done()
-        if self._jobs.qsize() <= self._jobs.maxsize // 4:
+        if self._jobs.qsize() <= self._appetite // 4:
             self._drained.set()
 
     async def _sweep(self) -> bool:

@@ -27,15 +27,16 @@ PATIENCE = 30.0
 class Dragging:
     """A carrier whose first mails take so long that those behind them wait too long."""
 
-    def __init__(self, clock: FakeClock, slow: int) -> None:
+    def __init__(self, clock: FakeClock, slow: int, seconds: float = 2.0) -> None:
         self._clock = clock
         self._slow = slow
+        self._seconds = seconds
         self.sent: list[str] = []
 
     async def send(self, _message: object, recipient: str) -> Delivery:
         self.sent.append(recipient)
         if len(self.sent) <= self._slow:
-            self._clock.advance(seconds=2)
+            self._clock.advance(seconds=self._seconds)
         return Accepted(250, "ok", None)
 
     async def close(self) -> None:
@@ -91,6 +92,20 @@ async def test_letters_that_waited_too_long_behind_others_are_given_back_togethe
     await asyncio.wait_for(task, PATIENCE)
     assert len(set(carrier.sent)) == LETTERS
     assert len(commits) < LETTERS
+
+
+async def test_worker_takes_no_more_letters_than_a_slow_mail_server_lets_it_send_in_time(
+    database: Database, clock: FakeClock
+):
+    bench = await with_letters(LETTERS, database, clock)
+    carrier = Dragging(clock, slow=LETTERS, seconds=0.3)
+    worker = make_worker(bench, carrier, database)
+    task = asyncio.create_task(worker.run())
+    await until(lambda: len(carrier.sent) >= LETTERS)
+    worker.stop()
+    await asyncio.wait_for(task, PATIENCE)
+    leases = sum(row["lease"] for row in await bench.letters())
+    assert leases < 4 * LETTERS
 
 
 class Held:
