@@ -10,10 +10,15 @@ from authreset.rules.clocks import RandomBytes
 from authreset.rules.keyrings import KeyRing, KeyTooShort, SecretKey
 
 
+EMBEDDED_NAME = "authreset.db"
+
+
 def load_keyring(settings: Settings, random_bytes: RandomBytes) -> KeyRing:
     """Return the keys: from the setting, else the key file, which is made when it is absent."""
     try:
         return KeyRing(_parse_key(text) for text in _key_texts(settings, random_bytes))
+    except ConfigError:
+        raise
     except (KeyTooShort, ValueError, binascii.Error) as error:
         raise ConfigError(f"AUTHRESET_SECRET_KEY: {error}; make one with: {_RECIPE}") from None
 
@@ -33,8 +38,19 @@ def _key_texts(settings: Settings, random_bytes: RandomBytes) -> list[str]:
     if not path.exists():
         if settings.secret_key_file:
             raise ConfigError(f"AUTHRESET_SECRET_KEY_FILE: {path} does not exist")
+        _require_fresh_start(settings, path)
         _make_key_file(path, random_bytes)
     return path.read_text("ascii").split()
+
+
+def _require_fresh_start(settings: Settings, path: Path) -> None:
+    """A new key beside an old database would silently end every token and link in it."""
+    if not settings.database_url and (settings.data_dir / EMBEDDED_NAME).exists():
+        raise ConfigError(
+            f"AUTHRESET_SECRET_KEY: {path} is missing beside the database that was used with it; "
+            "restore it from a backup, or make a new one with `authreset keys new`, which ends "
+            "every token and link"
+        )
 
 
 def _make_key_file(path: Path, random_bytes: RandomBytes) -> None:

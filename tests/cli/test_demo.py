@@ -25,7 +25,7 @@ def test_a_second_demo_prints_the_same_and_changes_nothing(fresh: Program) -> No
 
 def test_another_key_makes_other_tokens(demo: Program) -> None:
     tokens = demo.do("demo")
-    (demo.data_dir / "secret.key").unlink()
+    (demo.data_dir / "secret.key").write_text(f"{'k' * 43}\n")
     assert demo.do("demo")["organization_token"] != tokens["organization_token"]
 
 
