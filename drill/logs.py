@@ -34,12 +34,15 @@ def read_logs(directory: Path) -> Told:
 
 
 def _lines(log: Path) -> Iterator[dict[str, Any]]:
+    is_raised = False
     for text in log.read_text("utf-8", "replace").splitlines():
         try:
             line = json.loads(text)
         except ValueError:
-            # Python's own words, when something ended before or after logs were set up.
-            line = {"level": "error", "event": text} if text.startswith("Traceback") else {}
+            # Python's own words, where something ended before or after logs were set up; what was
+            # raised stands behind the traceback.
+            line = {"level": "error", "event": text} if is_raised and text[:1].strip() else {}
+            is_raised = text.startswith("Traceback") or (is_raised and not line)
         if isinstance(line, dict):
             yield line
 

@@ -77,6 +77,17 @@ class MailServer:
                 patience,
             )
 
+    def wait_taken(self, since: float, patience: float) -> float | None:
+        """Return when the first mail after an instant was taken, None if none came in time."""
+
+        def first() -> float | None:
+            later = (one.at for one in reversed(self._taken) if one.at > since)
+            return min(later, default=None)
+
+        with self._changed:
+            self._changed.wait_for(first, patience)
+            return first()
+
     # The thread's own side
 
     async def _run(self) -> None:

@@ -14,7 +14,8 @@ from drill.summary import Figures, Summary
 
 HEADS = (
     "fault", "rounds", "calls", "200", "503", "no answer", "kept without a 200", "mails", "twice",
-    "stale refused", "worst 503, s", "worst delay, s", "back after, s", "violations",
+    "stale refused", "worst 503, s", "200 again, s", "mail again, s", "worst delay, s",
+    "violations",
 )  # fmt: skip
 MOST_SHOWN = 50
 
@@ -98,6 +99,6 @@ class Report:
 def _line(name: str, its: Figures) -> list[str]:
     counts = [its.rounds, its.calls, its.acknowledged, its.refused, its.unknown]
     counts += [its.unacknowledged, its.mails, its.duplicates, its.stale]
-    worst = (its.worst_refusal, its.worst_delay, its.worst_back)
+    worst = (its.worst_refusal, its.worst_back, its.worst_mail, its.worst_delay)
     words = [f"{one:,}" for one in counts] + [f"{one:.1f}" for one in worst]
     return [name, *words, str(its.violations)]

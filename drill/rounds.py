@@ -30,6 +30,9 @@ from drill.place import PER_HOUR, SPACING, Place
 BACK_SECONDS = 15.0
 """Within so many seconds of a fault's end every program that serves must acknowledge again."""
 
+MAIL_SECONDS = 35.0
+"""The same for mails: workers look for a mail server that was away every half minute."""
+
 WARM_SECONDS = 2.0
 SETTLE_SECONDS = 180.0
 ROUND_SECONDS = 8.0  # about; only to have people enough
@@ -40,13 +43,18 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One round. `back_seconds`: from the fault's end to the last program's first success."""
+    """One round.
+
+    `back_seconds`: from the fault's end to the last program's first success; `mail_seconds`: from
+    there to the first mail. None: that did not come to pass.
+    """
 
     number: int
     faults: tuple[str, ...]
     began_at: float
     ended_at: float
     back_seconds: float | None
+    mail_seconds: float | None
     complaints: tuple[str, ...] = ()
 
 
@@ -133,10 +141,12 @@ def run_round(
         acts = [threads.submit(one.act, its) for one, its in zip(hand, scenes, strict=True)]
     for act in acts:
         act.result()
+    mended_at = time.time()
     back = wait_back(scene.fleet, callers)
+    mail = wait_mail(scene.mail, mended_at)
     time.sleep(scene.chance.uniform(0.3, 1.0))
     complaints = tuple(text for its in scenes for text in its.complaints)
-    return Round(number, names, began_at, time.time(), back, complaints)
+    return Round(number, names, began_at, time.time(), back, mail, complaints)
 
 
 def wait_back(fleet: Fleet, callers: Callers) -> float | None:
@@ -149,6 +159,12 @@ def wait_back(fleet: Fleet, callers: Callers) -> float | None:
             return time.time() - since
         time.sleep(0.05)
     return None
+
+
+def wait_mail(mail: MailServer, since: float) -> float | None:
+    """Return how long after an instant a mail was taken; None if none was."""
+    taken = mail.wait_taken(since, MAIL_SECONDS)
+    return None if taken is None else taken - since
 
 
 def wait_settled(place: Place, say: Say) -> float | None:

@@ -114,6 +114,8 @@ def _of_course(course: Course, fleet: Fleet, told: Told) -> Iterator[Violation]:
         names = " + ".join(one.faults)
         if one.back_seconds is None:
             yield Violation("not back", f"round {one.number}, after {names}", one.ended_at)
+        if one.mail_seconds is None:
+            yield Violation("no mail", f"round {one.number}, after {names}", one.ended_at)
         for text in one.complaints:
             yield Violation("complaint", f"round {one.number}: {text}", one.ended_at)
     if course.settled_seconds is None:

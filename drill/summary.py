@@ -18,7 +18,7 @@ class Figures:
     `unknown`: calls that got no answer. `unacknowledged`: recorded without the caller's getting a
     200. `stale`: attempts refused because their lease was over. `worst_delay`: seconds from a 200
     to the acceptance of its mail; `worst_back`: from a fault's end to the last program's first
-    200; `worst_refusal`: the longest that a 503 took.
+    200; `worst_mail`: from there to the first mail; `worst_refusal`: the longest that a 503 took.
     """
 
     rounds: int = 0
@@ -33,6 +33,7 @@ class Figures:
     worst_refusal: float = 0.0
     worst_delay: float = 0.0
     worst_back: float = 0.0
+    worst_mail: float = 0.0
     violations: int = 0
 
     def add(self, other: "Figures") -> None:
@@ -58,7 +59,10 @@ def summarise(
     stale: Sequence[float],
 ) -> Summary:
     """Count everything, each thing in the round in which it began."""
-    figures = [Figures(rounds=1, worst_back=one.back_seconds or 0.0) for one in rounds]
+    figures = [
+        Figures(rounds=1, worst_back=one.back_seconds or 0.0, worst_mail=one.mail_seconds or 0.0)
+        for one in rounds
+    ]
     place = _Place([one.began_at for one in rounds], figures)
     _count_calls(evidence, place)
     _count_mails(evidence, place)

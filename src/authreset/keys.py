@@ -9,7 +9,6 @@ from authreset.config import ConfigError, Settings
 from authreset.rules.clocks import RandomBytes
 from authreset.rules.keyrings import KeyRing, KeyTooShort, SecretKey
 
-
 EMBEDDED_NAME = "authreset.db"
 
 
