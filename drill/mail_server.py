@@ -11,8 +11,9 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from email import message_from_bytes, policy
 from typing import Self, cast
+
+import uvloop
 
 from drill.ledgers import Taken
 from drill.mail_behaviour import WELL, Behaviour
@@ -20,7 +21,8 @@ from drill.mail_behaviour import WELL, Behaviour
 DATA_END = b"\r\n.\r\n"
 OK = b"250 2.0.0 Ok\r\n"
 EXTENSIONS = b"250-mail.drill.example\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"
-LINK = re.compile(r"/reset/(\S+)")
+MESSAGE_ID = re.compile(rb"^Message-ID: <([^@>]*)@", re.MULTILINE | re.IGNORECASE)
+LINK = re.compile(rb"/reset/([\w.-]+)")
 HOST = "127.0.0.1"
 
 
@@ -41,7 +43,7 @@ class MailServer:
         self.port: int = self._holder.getsockname()[1]
 
     def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
+        self._thread = threading.Thread(target=lambda: uvloop.run(self._run()), daemon=True)
         self._thread.start()
         if not self._ready.wait(10):
             raise RuntimeError("the mail server did not start")
@@ -227,9 +229,9 @@ class Session(asyncio.Protocol):
 
 
 def recognise(raw: bytes) -> tuple[str, str]:
-    """Return the id of a mail's letter and the token of its link; each "" if there is none."""
-    message = message_from_bytes(raw, policy=policy.default)
-    body = message.get_body(("plain",))
-    link = LINK.search("" if body is None else str(body.get_content()))
-    message_id = str(message["Message-ID"] or "").strip("<> ").partition("@")[0]
-    return message_id, link[1] if link else ""
+    """Return the id of a mail's letter and the token of its link; each "" if there is none.
+
+    The link is read from the text, which comes first and is sent as it is.
+    """
+    message_id, link = MESSAGE_ID.search(raw), LINK.search(raw)
+    return message_id[1].decode() if message_id else "", link[1].decode() if link else ""

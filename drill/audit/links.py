@@ -9,7 +9,13 @@ from drill.ledgers import ResetRow, Taken
 
 
 def check_links(index: Index) -> Iterator[Violation]:
-    """Find users with two live links, and mails with another link than the live one."""
+    """Find users with two live links, and mails with another link than the live one.
+
+    Nobody uses a link in a drill, so none may end before its time either.
+    """
+    for one in index.evidence.resets:
+        if one.ended_at is not None and one.ended_at < min(one.deadline_at, one.expires_at or 1e99):
+            yield Violation("voided link", f"user {one.user_id}, who did not use it", one.ended_at)
     for user_id, owned in grouped(index.evidence.resets, lambda one: one.user_id).items():
         in_order = sorted(owned, key=lambda one: one.created_at)
         for earlier, later in pairwise(in_order):

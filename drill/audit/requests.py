@@ -6,7 +6,7 @@ from drill.audit.evidence import Index, Violation, row_id
 from drill.ledgers import LetterRow, Person, RequestRow, person_of, refusal_of
 
 HOUR = 3600.0
-LONGEST_PAUSE = 60.0
+LONGEST_PAUSE = 20.0
 """A worker that was paused with a batch in hand settles it with the instant of its beginning."""
 
 QUIET_OUTCOMES = {Person.ASLEEP: "inactive", Person.NOBODY: "no_user"}
