@@ -1,4 +1,3 @@
-
 """Takes the pictures in docs/images from a demo server of its own, as a person's browser shows it.
 
 Wants the development environment and a Chromium on the machine: `python tools/make_pictures.py`.
