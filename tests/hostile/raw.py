@@ -19,8 +19,9 @@ USUAL = "/api/user/authreset"
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer: its status line's number, its header lines in their order, its body."""
+    """One answer: its status line and number, its header lines in their order, its body."""
 
+    first: str
     status: int
     headers: list[tuple[str, str]]
     body: bytes
@@ -50,7 +51,9 @@ class Line:
             first, *lines = head[:-4].decode("latin-1").split("\r\n")
             headers = [(name, value) for name, _, value in (one.partition(": ") for one in lines)]
             length = int(dict(headers).get("content-length", 0))
-            return Reply(int(first.split()[1]), headers, await self._reader.readexactly(length))
+            return Reply(
+                first, int(first.split()[1]), headers, await self._reader.readexactly(length)
+            )
 
     async def hear_all(self) -> list[Reply]:
         """Read answers until the other side ends the connection."""
