@@ -6,12 +6,16 @@ import shlex
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 
+from drill.backlog import BacklogReport, share_backlog
 from drill.faults import ALL
 from drill.marked import MissingMarksError, check_marks, write_block
 from drill.place import CannotDrill
@@ -87,8 +91,7 @@ def main(
         is_kept=keep,
     )
     report = _attempt(plan, write, is_watched=watch)
-    _publish(report, write, as_json=as_json)
-    raise typer.Exit(0 if report.is_clean else 1)
+    _publish(report, _block(plan), write, as_json=as_json)
 
 
 @app.command("faults")
@@ -98,25 +101,71 @@ def list_faults() -> None:
         typer.echo(f"{fault.name:22} {fault.what} ({', '.join(sorted(fault.databases))})")
 
 
+@app.command("backlog")
+def backlog(
+    requests: Annotated[int, typer.Option(min=10, help="How many wait.")] = 100_000,
+    serves: Annotated[int, typer.Option(min=1, help="`serve` programs.")] = 2,
+    workers: Annotated[str, typer.Option(help="Numbers of workers to compare.")] = "1,3",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    write: Annotated[
+        Path | None, typer.Option(help="Replace the marked block of this Markdown file.")
+    ] = None,
+) -> None:
+    """Let workers share a backlog, on PostgreSQL, with a fast mail server."""
+    counts = [int(word) for word in workers.split(",")]
+    with _told():
+        if write is not None:
+            check_marks(write, "backlog")
+        report = share_backlog(requests, serves, counts, _command(), bar)
+    _publish(report, "backlog", write, as_json=as_json)
+
+
+@contextmanager
+def bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show how far a step is, on standard error."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        console.print(f"{title}: {total:,}")
+        yield lambda _more: None
+        return
+    with Progress(console=console) as progress:
+        task = progress.add_task(title, total=total)
+        yield lambda more: progress.advance(task, more)
+
+
 def _attempt(plan: Plan, write: Path | None, *, is_watched: bool) -> Report:
-    try:
+    with _told():
         if write is not None:
             check_marks(write, _block(plan))
-        command = shlex.join(["python", "-m", "drill", *sys.argv[1:]])
-        return drill(plan, command, progress(), is_watched=is_watched)
+        return drill(plan, _command(), progress(), is_watched=is_watched)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell what keeps a drill from beginning, and end with status 2."""
+    try:
+        yield
     except (CannotDrill, MissingMarksError, OSError) as fault:
         typer.echo(f"the drill could not begin: {fault}", err=True)
         raise typer.Exit(2) from None
 
 
-def _publish(report: Report, write: Path | None, *, as_json: bool) -> None:
+def _command() -> str:
+    return shlex.join(["python", "-m", "drill", *sys.argv[1:]])
+
+
+def _publish(
+    report: Report | BacklogReport, block: str, write: Path | None, *, as_json: bool
+) -> NoReturn:
+    """Print a report, write it where that was asked for, and end."""
     if as_json:
         typer.echo(json.dumps(report.as_json(), indent=2))
     else:
         console = Console()
         report.show(console if console.is_terminal else Console(width=WIDTH))
     if write is not None:
-        write_block(write, _block(report.plan), report.markdown())
+        write_block(write, block, report.markdown())
+    raise typer.Exit(0 if report.is_clean else 1)
 
 
 def _block(plan: Plan) -> str:

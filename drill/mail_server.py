@@ -59,6 +59,10 @@ class MailServer:
         with self._changed:
             return self._taken.copy()
 
+    def count(self) -> int:
+        """Return how many mails were taken so far."""
+        return len(self._taken)
+
     def stop(self) -> None:
         """Cut every connection and refuse new ones."""
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)

@@ -81,7 +81,7 @@ def _set_up(plan: Plan, stack: ExitStack, say: Say) -> Setting:
     asyncio.run(_prepare(plan, place))
     fleet = make_fleet(place, plan.serves, plan.workers)
     stack.enter_context(Keeper(fleet.all))
-    _wait_ready(fleet)
+    wait_ready(fleet)
     return Setting(place, mail, fleet, make_callers(plan, place, fleet, plan.seed))
 
 
@@ -100,7 +100,8 @@ async def _prepare(plan: Plan, place: Place) -> None:
         await database.close()
 
 
-def _wait_ready(fleet: Fleet) -> None:
+def wait_ready(fleet: Fleet) -> None:
+    """Return once every program is ready; raise CannotDrill if one does not get so far."""
     until = time.monotonic() + READY_SECONDS
     while any(one.ready_at == NEVER for one in fleet.all):
         if time.monotonic() > until:

@@ -55,8 +55,9 @@ def make_read_only(scene: Scene) -> None:
 
 
 def fill_disk(scene: Scene) -> None:
-    """Leave no room where the tables lie."""
+    """Leave no room where the tables lie, for as long as it takes to use up what they have."""
     with scene.place.disk_full():
+        time.sleep(3)
         scene.hold()
 
 

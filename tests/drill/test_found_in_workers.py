@@ -160,3 +160,20 @@ async def test_outage_of_the_database_that_outlasts_a_lease_makes_no_letter_go_t
     assert all(one["recorded"] for one in lines if one["event"] == "letter_attempted")
     for one in databases:
         await one.close()
+
+
+async def test_letter_that_was_given_back_keeps_its_place_in_the_line(
+    database: Database, clock: FakeClock
+):
+    bench = await with_letters(1, database, clock)
+    mailer = make_mailer(bench, Dragging(clock, slow=0), lease=LEASE, sending_takes=SENDING)
+    older = await mailer.lease(1)
+    clock.advance(seconds=1)
+    await bench.add_active_user("later@example.com")
+    await bench.ask("later@example.com")
+    await bench.settle()
+    clock.advance(seconds=1)
+    await mailer.give_back(older)
+    clock.advance(seconds=1)
+    (next_one,) = await mailer.lease(1)
+    assert next_one.letter.id == older[0].letter.id

@@ -129,14 +129,14 @@ async def record_attempts(tx: Transaction, attempts: Sequence[Attempt]) -> set[U
 
 
 async def release(tx: Transaction, held: Sequence[LeasedLetter], now: datetime) -> None:
-    """Give leased letters back untried; they are due at once."""
+    """Give leased letters back untried; they are due at once, in their old place in the line."""
     if not held:
         return
     statement = (
         update(letters)
         .where(letters.c.id == bindparam("b_id"), letters.c.lease == bindparam("b_lease"))
         .where(letters.c.state == LetterState.SENDING.value)
-        .values(state=bindparam("b_state"), due_at=now)
+        .values(state=bindparam("b_state"), due_at=bindparam("b_due"))
     )
     await tx.execute(
         statement,
@@ -144,6 +144,7 @@ async def release(tx: Transaction, held: Sequence[LeasedLetter], now: datetime) 
             {
                 "b_id": one.id,
                 "b_lease": one.lease,
+                "b_due": min(one.created_at, now),
                 "b_state": (LetterState.DEFERRED if one.attempts else LetterState.QUEUED).value,
             }
             for one in held
