@@ -93,6 +93,7 @@ class TestAcceptance:
 TEMPORARY = [
     ("CONNECT", "421 4.3.2 shutting down"),
     ("MAIL", "451 4.3.0 try again"),
+    ("MAIL", "550 5.7.1 sender refused, which the operator can mend"),
     ("RCPT", "450 4.2.0 greylisted"),
     ("RCPT", "452 4.2.2 mailbox full"),
     ("DATA", "451 4.3.0 try again"),
@@ -100,7 +101,6 @@ TEMPORARY = [
     ("BODY", "552 5.3.4 mailbox full, as old servers say it"),
 ]
 PERMANENT = [
-    ("MAIL", "550 5.7.1 sender refused"),
     ("RCPT", "550 5.1.1 no such user"),
     ("BODY", "554 5.7.1 refused"),
 ]

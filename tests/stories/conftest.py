@@ -1,4 +1,4 @@
-"""What the stories share: one browser, and one running installation a module."""
+"""What the stories share: one browser, and one running installation."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +13,8 @@ from tests.support.server import service
 from tests.support.smtp import SmtpServer
 
 NAVIGATION_MS = 20_000
+WHOLE = 3
+"""A supervisor, a web process and a worker."""
 
 
 @contextmanager
@@ -30,18 +32,27 @@ def open_house(home: Path, **settings: str) -> Iterator[House]:
                 house.hang_up()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """Serve one installation to all stories of a module; each has users of its own."""
-    with open_house(tmp_path_factory.mktemp("house")) as house:
+    """Serve one installation to all stories that leave it running; each has users of its own."""
+    with open_house(tmp_path_factory.mktemp("house"), limit_address="off") as house:
+        yield house
+
+
+@pytest.fixture(scope="module")
+def battered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Serve one installation to the stories of a module that end or break its processes."""
+    with open_house(tmp_path_factory.mktemp("battered")) as house:
         yield house
 
 
 @pytest.fixture
-def own_house(tmp_path: Path) -> Iterator[House]:
-    """Serve an installation to one story alone, which may break it."""
-    with open_house(tmp_path) as house:
-        yield house
+def own_house(battered: House) -> House:
+    """Return it whole, whatever the story before has done to it."""
+    if len(battered.service.processes()) < WHOLE:
+        battered.service.kill9()
+        battered.service.start()
+    return battered
 
 
 @pytest.fixture(scope="package")

@@ -1,6 +1,8 @@
 """A demo installation with its mail server: what a story asks it, and what it reads from a mail."""
 
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -112,13 +114,10 @@ class House:
         self.with_database(add)
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
-        """Return what a query finds in the database."""
-
-        async def fetch(database: Database) -> list[tuple[Any, ...]]:
-            async with database.read() as tx:
-                return [tuple(row) for row in await tx.exec_driver_sql(statement)]
-
-        return self.with_database(fetch)
+        """Return what a query finds in the database, without disturbing anybody."""
+        address = f"file:{self.service.database}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=30)) as database:
+            return database.execute(statement).fetchall()
 
     def with_database(self, work: Callable[[Database], Awaitable[T]]) -> T:
         """Do something with the database while nobody else may know."""
@@ -132,6 +131,10 @@ class House:
                 await database.close()
 
         return run_apart(run)
+
+    def wait_until_worker_started(self) -> None:
+        """Wait until the worker of the present start has signed."""
+        wait_until(lambda: self.rows("SELECT name FROM workers"), self.service.log)
 
     def wait_until_settled(self) -> None:
         """Wait until no request waits for a worker and no letter for its mail."""

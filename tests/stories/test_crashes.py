@@ -2,10 +2,10 @@
 
 import random
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPException
 from json import dumps
-from pathlib import Path
 from threading import Event, Lock
 
 import httpx
@@ -14,20 +14,23 @@ import pytest
 from tests.stories.conftest import open_house
 from tests.stories.house import House
 from tests.support.server import wait_until
+from tests.support.smtp import CapturedMail
 
 SEED = 20261123
 CALLERS = 6
 
 
-def acknowledged(house: House, email: str) -> bool:
-    answer = house.ask(email)
-    assert answer.status_code == 200, answer.text
-    return True
+@pytest.fixture(scope="module")
+def busy_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Serve an installation that limits no caller."""
+    home = tmp_path_factory.mktemp("busy")
+    with open_house(home, limit_address="off", limit_token="off") as house:
+        yield house
 
 
-def test_outage_of_the_mail_server_delays_and_loses_nothing(own_house: House):
-    house = own_house
-    emails = [f"user{n}@example.com" for n in range(40)]
+def test_outage_of_the_mail_server_delays_and_loses_nothing(busy_house: House):
+    house = busy_house
+    emails = [f"waiting{n}@example.com" for n in range(40)]
     house.add_users(emails)
     house.smtp.stop()
     with house.client() as client:
@@ -104,19 +107,14 @@ class Crowd:
             self._emails.insert(0, email)
 
 
-@pytest.fixture
-def busy_house(tmp_path: Path):
-    with open_house(tmp_path, limit_address="off", limit_token="off") as house:
-        yield house
-
-
 def test_kill_9_under_load_loses_nothing_that_was_acknowledged(busy_house: House):
     house = busy_house
-    users = [f"user{n}@example.com" for n in range(800)]
+    users = [f"user{n}@example.com" for n in range(600)]
     chance = random.Random(SEED)
-    asked = users + chance.sample(users, 150) + [f"nobody{n}@example.com" for n in range(50)]
+    asked = users + chance.sample(users, 150) + [f"nobody{n}@example.com" for n in range(250)]
     chance.shuffle(asked)
     house.add_users(users)
+    sent_before = len(house.smtp.mails)
 
     crowd = Crowd(house, asked)
     with ThreadPoolExecutor(1) as background:
@@ -133,19 +131,20 @@ def test_kill_9_under_load_loses_nothing_that_was_acknowledged(busy_house: House
     assert len(told) == len(asked), f"seed {SEED}"
     assert told <= kept, f"seed {SEED}"
 
-    mailed = Counter(mail.recipients[0] for mail in house.smtp.mails)
+    mails = house.smtp.mails[sent_before:]
+    mailed = Counter(mail.recipients[0] for mail in mails)
     assert sorted(mailed) == sorted(users), f"seed {SEED}"
     accepted = "letters WHERE state = 'accepted' AND template = 'reset'"
     recipients = {row[0] for row in house.rows(f"SELECT recipient FROM {accepted}")}
-    assert recipients == set(users), f"seed {SEED}"
+    assert recipients >= set(users), f"seed {SEED}"
     live = house.rows("SELECT count(*) FROM resets WHERE ended_at IS NULL GROUP BY user_id")
     assert set(live) == {(1,)}
-    assert_repeats_are_recognisable(house)
+    assert_repeats_are_recognisable(mails)
 
 
-def assert_repeats_are_recognisable(house: House) -> None:
+def assert_repeats_are_recognisable(mails: list[CapturedMail]) -> None:
     """A mail that a crash made go out twice has one Message-ID and one link."""
     seen: dict[str, set[tuple[str, str]]] = defaultdict(set)
-    for mail in house.smtp.mails:
+    for mail in mails:
         seen[mail.recipients[0]].add((str(mail.message["Message-ID"]), mail.links[0]))
     assert [email for email, kinds in seen.items() if len(kinds) > 1] == []
