@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -48,20 +48,23 @@ class Service:
         """The file of the embedded database."""
         return self.data / "authreset.db"
 
-    @property
-    def environ(self) -> dict[str, str]:
-        """The environment of its programs: this one's, with the installation's own settings."""
+    def environ(self, **settings: str) -> dict[str, str]:
+        """Return the environment of its programs: this one's, with the installation's settings."""
         kept = {name: value for name, value in os.environ.items() if "AUTHRESET" not in name}
-        given = {"data_dir": str(self.data)} | self.settings
+        given = {"data_dir": str(self.data)} | self.settings | settings
         return kept | {f"AUTHRESET_{name.upper()}": value for name, value in given.items()}
 
     # Verbs
 
     def run(self, *verb: str, typed: str = "") -> dict[str, Any]:
         """Run a verb to its end and return its answer."""
-        command = [sys.executable, "-m", "authreset", *verb, "--json"]
         done = subprocess.run(
-            command, env=self.environ, input=typed, capture_output=True, text=True, timeout=PATIENCE
+            [sys.executable, "-m", "authreset", *verb, "--json"],
+            env=self.environ(),
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
         )
         assert done.returncode == 0, f"{verb}: {done.stdout}{done.stderr}"
         answer: dict[str, Any] = json.loads(done.stdout)
@@ -74,9 +77,9 @@ class Service:
         self._spawn("serve", "--host", HOST, "--port", str(self.port), *options)
         self.wait_until_ready()
 
-    def start_worker(self) -> None:
-        """Start a worker alone."""
-        self._spawn("worker")
+    def start_worker(self, **settings: str) -> None:
+        """Start a worker alone, with other settings where they are given."""
+        self._spawn("worker", settings=settings)
 
     def wait_until_ready(self) -> None:
         """Return once the API answers that its database is there."""
@@ -130,13 +133,13 @@ class Service:
         lines = (json.loads(line) for line in self.log().splitlines() if line.startswith("{"))
         return [line for line in lines if line.get("event") == name]
 
-    def _spawn(self, *arguments: str) -> None:
+    def _spawn(self, *arguments: str, settings: Mapping[str, str] = {}) -> None:
         with (self.home / f"{arguments[0]}.log").open("ab") as log:
             self._programs.append(
                 subprocess.Popen(
                     [sys.executable, "-m", "authreset", *arguments],
                     cwd=ROOT,
-                    env=self.environ,
+                    env=self.environ(**settings),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
