@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 import shutil
 import subprocess
 import sys
@@ -110,6 +111,10 @@ class Program:
         """Put a migrated, empty database in place, and a key."""
         self.data_dir.mkdir(exist_ok=True)
         shutil.copyfile(template, self.data_dir / "authreset.db")
+        # A database that was used has a key beside it; without one the program would not begin.
+        key = self.data_dir / "secret.key"
+        key.touch(mode=0o600)
+        key.write_text(f"{secrets.token_urlsafe(32)}\n")
 
     def look(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Work on the program's database in one transaction."""
