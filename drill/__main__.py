@@ -106,6 +106,9 @@ def backlog(
     requests: Annotated[int, typer.Option(min=10, help="How many wait.")] = 100_000,
     serves: Annotated[int, typer.Option(min=1, help="`serve` programs.")] = 2,
     workers: Annotated[str, typer.Option(help="Numbers of workers to compare.")] = "1,3",
+    solo: Annotated[
+        int, typer.Option(min=10, help="A single worker is stopped after so many letters.")
+    ] = 20_000,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     write: Annotated[
         Path | None, typer.Option(help="Replace the marked block of this Markdown file.")
@@ -116,7 +119,7 @@ def backlog(
     with _told():
         if write is not None:
             check_marks(write, "backlog")
-        report = share_backlog(requests, serves, counts, _command(), bar)
+        report = share_backlog(requests, serves, counts, solo, _command(), bar)
     _publish(report, "backlog", write, as_json=as_json)
 
 

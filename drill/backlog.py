@@ -27,7 +27,7 @@ from drill.run import wait_ready
 FULL = "drill_full"
 SMTP_SECONDS = 60.0  # the product's own default
 PATIENCE = 1800.0
-TITLES = ("letters", "workers", "mails", "twice", "missing", "seconds", "letters a second")
+TITLES = ("workers", "letters", "twice", "missing", "seconds", "letters a second")
 
 
 class Bar(Protocol):
@@ -39,11 +39,13 @@ class Bar(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What so many workers did with the backlog. `seconds`: from the first mail to the last."""
+    """What so many workers did with the backlog, or the first part of it.
+
+    `seconds`: from the first mail to the last. `missing`: of those that were waited for.
+    """
 
     workers: int
     letters: int
-    mails: int
     twice: int
     missing: int
     seconds: float
@@ -74,7 +76,7 @@ class BacklogReport:
         """Return a line for each run."""
         lines = [
             [
-                *(f"{n:,}" for n in (one.letters, one.workers, one.mails, one.twice, one.missing)),
+                *(f"{n:,}" for n in (one.workers, one.letters, one.twice, one.missing)),
                 f"{one.seconds:.1f}",
                 f"{one.per_second:,.0f}",
             ]
@@ -110,9 +112,12 @@ class BacklogReport:
 
 
 def share_backlog(
-    requests: int, serves: int, workers: Sequence[int], command: str, bar: Bar
+    requests: int, serves: int, workers: Sequence[int], solo: int, command: str, bar: Bar
 ) -> BacklogReport:
-    """Record a backlog, then let each of these numbers of workers work a copy of it off."""
+    """Record a backlog, then let each of these numbers of workers work a copy of it off.
+
+    A single one is stopped after `solo` letters: enough to know its speed.
+    """
     with ExitStack() as stack:
         mail = stack.enter_context(MailServer())
         place = stack.enter_context(make_place("postgres", mail.port))
@@ -121,7 +126,8 @@ def share_backlog(
         report = BacklogReport(command, describe(place), requests, serves)
         report.fill_seconds = _record(place, requests, serves, bar)
         for count in workers:
-            report.runs.append(_work_off(place, mail, serves, count, requests, bar))
+            letters = min(solo, requests) if count == 1 else requests
+            report.runs.append(_work_off(place, mail, serves, count, letters, bar))
     return report
 
 
@@ -143,7 +149,7 @@ def _record(place: Place, requests: int, serves: int, bar: Bar) -> float:
 
 
 def _work_off(
-    place: Place, mail: MailServer, serves: int, workers: int, requests: int, bar: Bar
+    place: Place, mail: MailServer, serves: int, workers: int, letters: int, bar: Bar
 ) -> Shared:
     assert place.postgres is not None
     place.postgres.drop_database(DATABASE)
@@ -151,11 +157,12 @@ def _work_off(
     place.postgres.execute("CHECKPOINT")
     before = mail.count()
     fleet = make_fleet(place, serves, workers)
-    with Keeper(fleet.all), bar(f"{workers} working it off", requests) as done:
-        _wait_mails(mail, before, requests, done)
-        asyncio.run(_wait_recorded(place))
+    with Keeper(fleet.all), bar(f"{workers} working it off", letters) as done:
+        _wait_mails(mail, before, letters, done)
+        if workers > 1:
+            asyncio.run(_wait_recorded(place))
     rows = asyncio.run(_with_database(place, _read))
-    return _judge(workers, mail.taken()[before:], *rows)
+    return _judge(workers, letters, mail.taken()[before:], *rows)
 
 
 def _wait_mails(mail: MailServer, before: int, count: int, done: Callable[[int], None]) -> None:
@@ -185,17 +192,16 @@ async def _read(database: Database) -> tuple[list[RequestRow], list[LetterRow]]:
 
 
 def _judge(
-    workers: int, mails: list[Taken], rows: list[RequestRow], letters: list[LetterRow]
+    workers: int, wanted: int, mails: list[Taken], rows: list[RequestRow], letters: list[LetterRow]
 ) -> Shared:
     went = {one.message_id for one in mails}
     owed = {one.letter_id for one in rows}
     accepted = {one.id for one in letters if one.state == "accepted"}
     return Shared(
         workers=workers,
-        letters=len(letters),
-        mails=len(mails),
+        letters=len(mails),
         twice=len(mails) - len(went) + len(letters) - len({one.user_id for one in letters}),
-        missing=len(rows) - len(owed & went & accepted),
+        missing=max(wanted - len(owed & went & accepted), 0),
         seconds=mails[-1].at - mails[0].at if mails else 0.0,
     )
 
