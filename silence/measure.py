@@ -7,12 +7,12 @@ from functools import partial
 from pathlib import Path
 
 from bench.machine import describe_machine
+from bench.processes import StartError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
 from silence.choices import Choice
-from silence.findings import Finding
 from silence.report import Report, notes
 from silence.series import run_series
 from silence.service import DATABASES, cabin
@@ -21,21 +21,33 @@ DRAW_SECONDS = 1.0
 
 
 def measure(choice: Choice, directory: Path, command: str, console: Console) -> Report:
-    """Measure what was chosen, in an empty directory; progress goes to the console."""
-    findings: list[Finding] = []
-    machine: dict[str, str] = {}
+    """Measure what was chosen, in an empty directory; progress goes to the console.
+
+    What cannot be started is told in the report, beside what was measured before it.
+    """
+    report = Report(command, {}, notes(choice.seed), [], {})
     with shown(console) as display:
         for database in choice.databases:
             home = directory / database
             home.mkdir(mode=0o755)
             display.say(f"{DATABASES[database]}: preparing")
-            with cabin(home, database) as made:
-                facts = describe_machine(home, made.cluster)
-                # SQLite's turn, after PostgreSQL's, does not know its version.
-                machine = facts | (machine if made.cluster is None else {})
-                progress = partial(display.update, database)
-                findings += run_series(made, database, choice.plan(), progress)
-    return Report(command, machine, notes(choice.seed), findings)
+            try:
+                _measure_on(database, home, choice, report, display)
+            except StartError as error:
+                report.failures[database] = str(error)
+    return report
+
+
+def _measure_on(
+    database: str, home: Path, choice: Choice, report: Report, display: "Display"
+) -> None:
+    with cabin(home, database) as made:
+        facts = describe_machine(home, made.cluster)
+        # Those of the first database: SQLite's turn does not know the version of PostgreSQL.
+        report.machine.update(report.machine or facts)
+        progress = partial(display.update, database)
+        for finding in run_series(made, database, choice.plan(), progress):
+            report.findings.append(finding)
 
 
 class Display:

@@ -9,7 +9,16 @@ from typing import Any
 from bench.tables import Table
 from rich.console import Console
 
-from silence.findings import CONFIDENCE, HIGH, LOW, Finding, Pair, Times, Verdict
+from silence.findings import (
+    CONFIDENCE,
+    CONTROL_CONFIDENCE,
+    HIGH,
+    LOW,
+    Finding,
+    Pair,
+    Times,
+    Verdict,
+)
 from silence.service import DATABASES
 
 BEGIN = "<!-- silence: begin, written by `python -m silence --write` -->"
@@ -28,11 +37,12 @@ class Report:
     command: str
     machine: dict[str, str]
     notes: Sequence[str]
-    findings: Sequence[Finding]
+    findings: list[Finding]
+    failures: dict[str, str]
 
     def is_well(self) -> bool:
-        """Tell whether nothing was heard and every control was found."""
-        return all(one.is_well() for one in self.findings)
+        """Tell whether nothing was heard, every control was found, and nothing is missing."""
+        return not self.failures and all(one.is_well() for one in self.findings)
 
     def tables(self) -> list[Table]:
         """Return the summary, and a table of classes for each finding."""
@@ -45,6 +55,8 @@ class Report:
         console.print(", ".join(f"{name}: {value}" for name, value in self.machine.items()))
         for note in self.notes:
             console.print(f"- {note}")
+        for database, reason in self.failures.items():
+            console.print(f"{DATABASES[database]} could not be measured: {reason}")
 
     def markdown(self) -> str:
         """Return everything as Markdown, to stand below a heading of the second level."""
@@ -53,6 +65,7 @@ class Report:
         parts.append("\n".join(f"- {note}" for note in self.notes))
         for table in self.tables():
             parts += [f"### {table.title}", table.markdown()]
+        parts += [f"{DATABASES[one]} could not be measured." for one in self.failures]
         return "\n\n".join(parts)
 
     def as_json(self) -> dict[str, Any]:
@@ -62,6 +75,7 @@ class Report:
             "machine": self.machine,
             "notes": list(self.notes),
             "well": self.is_well(),
+            "failures": self.failures,
             "findings": [one.as_json() for one in self.findings],
         }
 
@@ -147,6 +161,7 @@ def notes(seed: int) -> list[str]:
         "x-request-id and date.",
         "After each request of `reset` follows one for nobody, judged by the class before it; "
         "after each of `later` sixteen, whose times are added up and reported only.",
-        f"An interval holds with {CONFIDENCE:.2%} confidence. Silent: the AUC lies in {LOW} to "
-        f"{HIGH}; heard: all of its interval lies outside.",
+        f"An interval holds with {CONFIDENCE:.2%} confidence ({CONTROL_CONFIDENCE:.0%} for the "
+        f"control's). Silent: the AUC lies in {LOW} to {HIGH}; heard, or found: all of its "
+        "interval lies outside.",
     ]

@@ -49,7 +49,8 @@ class Cabin:
         home = self.directory / name
         home.mkdir(parents=True)
         env = self._environment(name, home, smtp_port)
-        _call(env, "migrate")
+        if self.cluster is not None:
+            _call(env, "migrate")  # an embedded database is brought up by whoever opens it
         demo = json.loads(_call(env, "demo", "--json"))
         people = json.dumps({"counts": dict(counts), "entry": demo["entry"]})
         _finish(env, [sys.executable, "-m", "silence.people"], people)
