@@ -36,10 +36,10 @@ async def settled(*waiting: Awaitable[None]) -> list[BaseException | None]:
     return await asyncio.gather(*waiting, return_exceptions=True)
 
 
-async def start(*waiting: Awaitable[None]) -> list["asyncio.Task[None]"]:
+async def start(*waiting: Awaitable[None], turns: int = 2) -> list["asyncio.Task[None]"]:
     tasks = [asyncio.ensure_future(one) for one in waiting]
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    for _ in range(turns):
+        await asyncio.sleep(0)
     return tasks
 
 
@@ -145,3 +145,95 @@ async def test_item_added_when_told_is_flushed_too():
     await commits.drain()
     assert told == [None]
     assert disk.flushes == [[1], [2]]
+
+
+class Watch:
+    """A clock that stands still until it is put forward."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class TestTwoFlights:
+    """Two commits at once while they are quick; one where each waits for a slow disk."""
+
+    def make(self, disk: Disk, took: float) -> tuple[SharedCommit[int], Watch]:
+        watch = Watch()
+
+        async def commit(items: list[int]) -> None:
+            await disk.commit(items)
+            watch.now += took
+
+        return SharedCommit(commit, flights=2, monotonic=watch), watch
+
+    async def test_quick_commits_overlap(self):
+        disk = Disk()
+        commits, _ = self.make(disk, took=0.001)
+        await commits.add(0)
+        disk.hold()
+        tasks = [task for n in (1, 2, 3) for task in await start(commits.add(n))]
+        assert disk.flushes == [[0], [1], [2]]  # the third waits for one of the two
+        disk.let_go()
+        await asyncio.gather(*tasks)
+        assert disk.flushes == [[0], [1], [2], [3]]
+
+    async def test_slow_commits_do_not(self):
+        disk = Disk()
+        commits, _ = self.make(disk, took=0.005)
+        await commits.add(0)
+        disk.hold()
+        tasks = [task for n in (1, 2, 3) for task in await start(commits.add(n))]
+        assert disk.flushes == [[0], [1]]
+        disk.let_go()
+        await asyncio.gather(*tasks)
+        assert disk.flushes == [[0], [1], [2, 3]]
+
+
+class TestCallersWhoComeBack:
+    """A batch, once told, comes back one caller a turn of the loop; it shares a commit again."""
+
+    def make(self, disk: Disk, took: float) -> tuple[SharedCommit[int], Watch]:
+        watch = Watch()
+
+        async def commit(items: list[int]) -> None:
+            watch.now += took
+            await disk.commit(items)
+
+        return SharedCommit(commit, monotonic=watch), watch
+
+    async def come_back(self, commits: SharedCommit[int], watch: Watch, pause: float) -> None:
+        tasks = []
+        for n in range(10, 16):
+            watch.now += pause
+            tasks.append(asyncio.ensure_future(commits.add(n)))
+            await asyncio.sleep(0)
+        await asyncio.gather(*tasks)
+
+    async def test_they_share_one_commit(self):
+        disk = Disk()
+        commits, watch = self.make(disk, took=0.005)
+        await settled(*(commits.add(n) for n in range(6)))
+        await self.come_back(commits, watch, pause=0.0001)
+        assert disk.flushes == [[*range(6)], [*range(10, 16)]]
+
+    async def test_gathering_ends_after_half_a_commit(self):
+        disk = Disk()
+        commits, watch = self.make(disk, took=0.005)
+        await settled(*(commits.add(n) for n in range(6)))
+        await self.come_back(commits, watch, pause=0.001)
+        first_back = disk.flushes[1]
+        assert 2 <= len(first_back) <= 4
+        assert [one for flush in disk.flushes[1:] for one in flush] == [*range(10, 16)]
+
+    async def test_nobody_waits_when_the_next_turn_brings_nothing(self):
+        disk = Disk()
+        commits, _ = self.make(disk, took=60.0)
+        await settled(*(commits.add(n) for n in range(6)))
+        disk.hold()
+        (task,) = await start(commits.add(7), turns=3)
+        assert disk.flushes[1:] == [[7]]  # although half a commit would be half a minute
+        disk.let_go()
+        await task
