@@ -132,9 +132,10 @@ def cpu_seconds(pid: int) -> float:
 
 def _own_seconds(pid: int) -> float:
     spent = 0
-    for thread in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-        with suppress(OSError):
-            spent += int(thread.read_text().split()[0])
+    with suppress(OSError):  # it may have ended since it was listed
+        for thread in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+            with suppress(OSError):
+                spent += int(thread.read_text().split()[0])
     return spent / 1e9
 
 
