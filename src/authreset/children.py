@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -42,6 +43,7 @@ async def _run_web(fd: str, host: str, port: str) -> None:
         with _stopped_by_signals(server.stop):
             listener = socket.socket(fileno=int(fd))
             structlog.get_logger("authreset").info("listening", url=public_url, port=int(port))
+            _spare_what_stays()
             await server.serve(sockets=[listener])
 
 
@@ -52,7 +54,17 @@ async def _run_worker(host: str, port: str) -> None:
     settings = load_settings(os.environ)
     async with open_worker(settings, public_url_of(settings, host, int(port))) as worker:
         with _stopped_by_signals(worker.stop):
+            _spare_what_stays()
             await worker.run()
+
+
+def _spare_what_stays() -> None:
+    """Keep the collector of garbage off modules and parts, which live as long as the process.
+
+    It would walk over all of them again and again: an eighth of the time of a busy intake.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _yield_to_the_intake() -> None:
