@@ -158,7 +158,7 @@ class TestWorking:
                 await plant.bench.add_active_user(email)
                 started = time.monotonic()
                 request = NewRequest(
-                    RequestIds()(), time.time(), "api", None, None, root.id, root.id, email, None
+                    RequestIds()(), utc_now(), "api", None, None, root.id, root.id, email, None
                 )
                 await intake.record(request)
                 await plant.mails(n)

@@ -3,7 +3,8 @@
 import os
 import time
 from datetime import UTC, datetime
-from uuid import UUID
+
+from asyncpg.pgproto.pgproto import UUID  # a uuid.UUID that is made and written in C
 
 from authreset.rules.clocks import RandomBytes
 
@@ -38,4 +39,4 @@ class RequestIds:
         value = (millis & 0xFFFF_FFFF_FFFF) << 80 | drawn
         value = value & ~(0xF000 << 64) | 0x7000 << 64
         value = value & ~(0xC000 << 48) | 0x8000 << 48
-        return UUID(int=value)
+        return UUID(value.to_bytes(16))

@@ -13,12 +13,12 @@ from authreset.flows.accept_request import Accepted, Intake, NewRequest, Unavail
 from authreset.store.database import Database, StoreUnavailable, database_url, is_outage
 from authreset.store.intake import PostgresAppender
 from tests.drill.leaving import leaving_server
-from tests.support.databases import SeededBytes
+from tests.support.databases import START, SeededBytes
 from tests.support.postgres import PostgresServer
 
 
 def new_request(random_bytes: SeededBytes) -> NewRequest:
-    return NewRequest(random_bytes.uuid(), 1.0, "api", 1, None, 1, 1, "a@example.com", None)
+    return NewRequest(random_bytes.uuid(), START, "api", 1, None, 1, 1, "a@example.com", None)
 
 
 async def test_intake_that_is_sent_away_while_it_begins_is_told_of_an_outage():

@@ -24,7 +24,7 @@ from tests.support.databases import START, SeededBytes, Tree, open_database
 def request_for(tree: Tree, random_bytes: SeededBytes, **changes) -> NewRequest:
     plain = NewRequest(
         id=random_bytes.uuid(),
-        received_at=START.timestamp() + 0.25,
+        received_at=START + timedelta(seconds=0.25),
         source="api",
         token_id=3,
         user_id=None,
@@ -132,7 +132,7 @@ async def test_nothing_is_recorded_while_the_commit_is_open(postgres_url, random
     database = open_database(postgres_url)
     appender = PostgresAppender(database.url)
     intake = Intake(appender.append)
-    request = NewRequest(random_bytes.uuid(), 0.0, "api", None, None, 1, 1, None, None)
+    request = NewRequest(random_bytes.uuid(), START, "api", None, None, 1, 1, None, None)
     async with database.begin() as tx:
         await tx.exec_driver_sql("LOCK TABLE requests IN EXCLUSIVE MODE")
         recording = asyncio.create_task(intake.record(request))

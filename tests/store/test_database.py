@@ -151,7 +151,7 @@ async def test_an_embedded_database_may_lie_under_any_name(tmp_path: Path) -> No
     appender = SqliteAppender(database.url, database.wakeups)
     try:
         await migrate(database)
-        row = (UUID(int=7), START.timestamp(), "api", None, None, 1, 1, None, None)
+        row = (UUID(int=7), START, "api", None, None, 1, 1, None, None)
         await appender.append([row])
         async with database.read() as tx:
             assert (await count_waiting(tx))[0] == 1

@@ -80,9 +80,7 @@ async def test_the_intake_appends_and_knows_a_token(
         appender = PostgresAppender(intake.url)
         node = (tree.shop.id, tree.shop.root_id)
         email = "a@example.com"
-        await appender.append(
-            [(random_bytes.uuid(), START.timestamp(), "api", 1, None, *node, email, "::1")]
-        )
+        await appender.append([(random_bytes.uuid(), START, "api", 1, None, *node, email, "::1")])
         await appender.close()
         async with intake.read() as tx:
             assert await find_api_token(tx, b"unknown") is None

@@ -140,7 +140,9 @@ class TestFullIntake:
 
 def fill(site: Site) -> None:
     """Hand in requests until no more are taken."""
-    request = NewRequest(site.parts.new_id(), 0.0, "api", None, None, 1, 1, None, None)
+    request = NewRequest(
+        site.parts.new_id(), site.parts.clock(), "api", None, None, 1, 1, None, None
+    )
     told: list[object] = []
     while not told:
         site.parts.intake.record_soon(request, told.append)

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -23,12 +24,11 @@ PATIENCE_SECONDS = 1.75
 class NewRequest(NamedTuple):
     """What is asked, by which token, for which node, from where.
 
-    `received_at` is in epoch seconds, `source` is "api" or "page". The order of the fields is
-    that of `store.intake.COLUMNS`.
+    `source` is "api" or "page". The order of the fields is that of `store.intake.COLUMNS`.
     """
 
     id: UUID
-    received_at: float
+    received_at: datetime
     source: str
     token_id: int | None
     user_id: int | None

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import quote
 from uuid import UUID
@@ -24,6 +24,7 @@ from authreset.store.database import (
     StoreUnavailable,
     sqlite_path,
 )
+from authreset.store.tables import instant_to_micros
 from authreset.store.wakeups import CHANNEL, Wakeups
 
 COLUMNS = (
@@ -37,7 +38,7 @@ COLUMNS = (
     "email",
     "client_address",
 )
-Row = tuple[UUID, float, str, int | None, int | None, int, int, str | None, str | None]
+Row = tuple[UUID, datetime, str, int | None, int | None, int, int, str | None, str | None]
 
 APPEND_SECONDS = 1.5
 NOTIFY_SECONDS = 0.02
@@ -130,7 +131,7 @@ class SqliteAppender:
 
 def _sqlite_row(row: Row) -> tuple[Any, ...]:
     id, received_at, *rest = row
-    return (id.hex, int(received_at * 1_000_000), *rest)
+    return (id.hex, instant_to_micros(received_at), *rest)
 
 
 class PostgresAppender:
@@ -150,9 +151,7 @@ class PostgresAppender:
 
     async def append(self, rows: Sequence[Row]) -> None:
         """Write rows in one statement, which is a transaction of its own."""
-        columns: list[Any] = list(zip(*rows, strict=True))
-        columns[1] = [datetime.fromtimestamp(at, UTC) for at in columns[1]]
-        await self._execute(self._choose_statement(), *columns)
+        await self._execute(self._choose_statement(), *zip(*rows, strict=True))
 
     async def close(self) -> None:
         """Close the connections."""

@@ -42,6 +42,7 @@ from authreset.web.questions import (
     NO_ENTRY,
     NO_TYPE,
 )
+from authreset.web.reading import Question
 from authreset.web.receiving import read_question, token_of
 
 PERMISSION: Final = "login"
@@ -50,13 +51,13 @@ NO_PASSWORD: Final = bad_request("psw is missing.", "Send the new password as ps
 NO_CREDENTIALS: Final = bad_request("email and psw are both needed.", "Send both.")
 
 
-class PasswordQuestion(msgspec.Struct):
+class PasswordQuestion(Question):
     """The body of `PUT /User/authpsw`."""
 
     psw: str | None = None
 
 
-class LogInQuestion(msgspec.Struct):
+class LogInQuestion(Question):
     """The body of `POST /User/auth/{provider}`. Other fields of the contract are ignored."""
 
     email: str | None = None

@@ -1,7 +1,7 @@
 """One call to the intake and its answer, as any server hands them over. Decides nothing."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from authreset.flows.authenticate import Caller, Unauthorized
@@ -9,46 +9,53 @@ from authreset.rules.tenancy import EntityRef
 
 _NO_ID = UUID(int=0)
 
-Headers = list[tuple[bytes, bytes]]
+Headers: TypeAlias = list[tuple[bytes, bytes]]
+Fields: TypeAlias = Mapping[bytes, bytes]
+"""The fields of a head by their names in lower case."""
+
+
+def fields_of(headers: Iterable[tuple[bytes, bytes]]) -> Fields:
+    """Return the fields of a head in which names may occur more than once.
+
+    Which of two tokens counts is not for us to guess, so they become an empty one. Lines of
+    X-Forwarded-For are joined in their order (RFC 9110, section 5.3); of other fields the last
+    line stands.
+    """
+    fields: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in fields and name == b"requesttoken":
+            value = b""
+        elif name in fields and name == b"x-forwarded-for":
+            value = fields[name] + b", " + value
+        fields[name] = value
+    return fields
 
 
 class Call:
-    """What the headers of one call say, and what was found out about it so far."""
+    """What the head of one call says, and what was found out about it so far."""
 
     __slots__ = ("address", "caller", "content_type", "entity", "id", "origin", "token")
 
-    def __init__(
-        self, headers: Sequence[tuple[bytes, bytes]], id: UUID = _NO_ID, address: str = ""
-    ) -> None:
+    def __init__(self, fields: Fields, id: UUID = _NO_ID, address: str = "") -> None:
         self.id = id
         self.address = address
         self.caller: Caller | Unauthorized | None = None
         self.entity: EntityRef | Unauthorized | None = None
-        self.content_type: bytes | None = None
-        self.origin = False
-        token: bytes | None = None
-        bearer: bytes | None = None
-        tokens = 0
-        for name, value in headers:
-            if name == b"requesttoken":
-                token = value
-                tokens += 1
-            elif name == b"content-type":
-                self.content_type = value
-            elif name == b"authorization" and value[:7].lower() == b"bearer ":
-                bearer = value[7:].strip()
-            elif name == b"origin":
-                self.origin = True
-        if tokens > 1:
-            token = bearer = None  # which of two tokens counts is not for us to guess
-        chosen = bearer if token is None else token
-        self.token = None if chosen is None else chosen.decode("latin-1")
+        self.content_type = fields.get(b"content-type")
+        self.origin = b"origin" in fields
+        token = fields.get(b"requesttoken")
+        if token is None:
+            token = _bearer(fields.get(b"authorization", b""))
+        self.token = None if token is None else token.decode("latin-1")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+def _bearer(authorization: bytes) -> bytes | None:
+    return authorization[7:].strip() if authorization[:7].lower() == b"bearer " else None
+
+
+class Answer(NamedTuple):
     """What goes back to the caller."""
 
     status: int
-    headers: Headers
+    headers: Sequence[tuple[bytes, bytes]]
     body: bytes

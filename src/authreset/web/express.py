@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from http import HTTPStatus
 
-from authreset.web.calls import Answer
+from authreset.web.calls import Answer, Fields
 
 _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
@@ -16,13 +16,15 @@ class ExpressCycle:
     __slots__ = (
         "body",
         "disconnected",
+        "fields",
         "keep_alive",
         "message_event",
         "more_body",
         "response_complete",
     )
 
-    def __init__(self, keep_alive: bool) -> None:
+    def __init__(self, fields: Fields, keep_alive: bool) -> None:
+        self.fields = fields
         self.body = bytearray()
         self.keep_alive = keep_alive
         self.more_body = True

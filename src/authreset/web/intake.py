@@ -16,7 +16,7 @@ from authreset.flows.authenticate import ApiCaller, Caller, Unauthorized, UserCa
 from authreset.rules.networks import client_address, limit_key
 from authreset.rules.tenancy import EntityRef
 from authreset.store.database import StoreUnavailable
-from authreset.web.calls import Answer, Call, Headers
+from authreset.web.calls import Answer, Call, Fields, Headers, fields_of
 from authreset.web.faults import INTERNAL, UNAUTHORIZED, UNAVAILABLE, Fault, bad_request, too_many
 from authreset.web.journal import Journal
 from authreset.web.parts import WebParts
@@ -37,6 +37,7 @@ _COMMON: Headers = [
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
 ]
+_SUCCEEDED: Headers = [*_COMMON, (b"content-length", b"%d" % len(SUCCESS))]
 _CORS: Headers = [
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", b"x-request-id, retry-after"),
@@ -61,13 +62,13 @@ class IntakeCalls:
 
     def serve_soon(
         self,
-        headers: Sequence[tuple[bytes, bytes]],
+        fields: Fields,
         body: bytes,
         peer: str,
         respond: Callable[[Answer], None],
     ) -> None:
         """Serve a call and hand its answer to `respond`, now or later. Never raises."""
-        call = self._read(headers, peer)
+        call = self._read(fields, peer)
         try:
             verdict = self._limit_address(call) or self._decide_at_once(call, body)
         except Exception as error:
@@ -87,7 +88,7 @@ class IntakeCalls:
         self, headers: Sequence[tuple[bytes, bytes]], body: bytes | Fault, peer: str
     ) -> Answer:
         """Serve a call and return its answer. A body that could not be read is its fault."""
-        call = self._read(headers, peer)
+        call = self._read(fields_of(headers), peer)
         fault = self._limit_address(call)
         if fault is None:
             fault = body if isinstance(body, Fault) else await self._settle(call, body)
@@ -121,14 +122,12 @@ class IntakeCalls:
         except Exception as error:
             return self._journal.failed(str(call.id), error)
 
-    def _read(self, headers: Sequence[tuple[bytes, bytes]], peer: str) -> Call:
+    def _read(self, fields: Fields, peer: str) -> Call:
         trusted = self._parts.settings.trusted_proxies
         if trusted:
-            forwarded = [
-                value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"
-            ]
-            peer = client_address(peer, ", ".join(forwarded) or None, trusted)
-        return Call(headers, self._parts.new_id(), peer)
+            forwarded = fields.get(b"x-forwarded-for", b"").decode("latin-1")
+            peer = client_address(peer, forwarded, trusted)
+        return Call(fields, self._parts.new_id(), peer)
 
     def _limit_address(self, call: Call) -> Fault | None:
         wait = self._parts.limit_address(limit_key(call.address))
@@ -193,7 +192,7 @@ class IntakeCalls:
             user_id = caller.user_id  # a session names its user, unless the body names somebody
         return NewRequest(
             id=call.id,
-            received_at=self._parts.clock().timestamp(),
+            received_at=self._parts.clock(),
             source="api",
             token_id=token_id,
             user_id=user_id,
@@ -205,15 +204,15 @@ class IntakeCalls:
 
     def _answer(self, call: Call, fault: Fault | None) -> Answer:
         id = str(call.id)
-        headers = [*_COMMON, (b"x-request-id", id.encode())]
+        headers = [(b"x-request-id", id.encode())]
         if call.origin and not _is_private(call.caller):
             headers += _CORS
         if fault is None:
-            headers.append((b"content-length", b"%d" % len(SUCCESS)))
+            headers += _SUCCEEDED
             return Answer(200, headers, SUCCESS)
         self._journal.refused(id, PATH, fault.status, fault.explanation)
         body = fault.body(id if fault.status == 500 else "")
-        headers.append((b"content-length", b"%d" % len(body)))
+        headers += [*_COMMON, (b"content-length", b"%d" % len(body))]
         if fault.retry_after is not None:
             headers.append((b"retry-after", b"%d" % fault.retry_after))
         if fault is TOO_LARGE:

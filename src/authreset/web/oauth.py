@@ -21,6 +21,7 @@ from authreset.rules.addresses import has_unsafe_characters
 from authreset.web.answers import refusal, telling
 from authreset.web.faults import Fault, bad_request, too_many
 from authreset.web.parts import WebParts
+from authreset.web.reading import Question
 from authreset.web.receiving import read_question
 
 LONGEST_STATE: Final = 512
@@ -37,7 +38,7 @@ WRONG_PERMISSIONS: Final = replace(
 )
 
 
-class TokenQuestion(msgspec.Struct):
+class TokenQuestion(Question):
     """The body. Other fields are ignored."""
 
     clientId: str | None = None  # noqa: N815 -- the name on the wire

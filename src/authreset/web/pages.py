@@ -141,7 +141,7 @@ class HostedPages:
     def _new_request(self, request: Request, profile: EntityProfile, email: str) -> NewRequest:
         return NewRequest(
             id=self._parts.new_id(),
-            received_at=self._parts.clock().timestamp(),
+            received_at=self._parts.clock(),
             source=SOURCE,
             token_id=None,
             user_id=None,

@@ -12,11 +12,12 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from authreset.web.calls import Answer
+from authreset.web.calls import Answer, Fields
 from authreset.web.express import ExpressCycle, octets_of
 from authreset.web.faults import Fault, bad_request
 from authreset.web.framing import (
     announced_length,
+    fields_of_usual_head,
     is_plain,
     measure_head,
     write_head_without_offer,
@@ -116,7 +117,11 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a field of the head. Those of a trailer must not pass for it: no proxy saw them."""
         if self._in_head:
-            super().on_header(name, value)
+            name = name.lower()
+            if name == b"expect":
+                super().on_header(name, value)
+            else:
+                self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """End the head, unless it is one that another server would read otherwise."""
@@ -124,6 +129,10 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_size > LONGEST_HEAD and measure_head(self.url, self.headers) > LONGEST_HEAD:
             self._refuse(HEAD_TOO_LARGE)
             raise _Refused
+        if self.url == HOT_URL and (fields := self._fields_for_express()) is not None:
+            self._in_head, self._head_size = False, 0
+            self.cycle = ExpressCycle(fields, self.parser.should_keep_alive())  # type: ignore[assignment]  # has what is used of it
+            return
         method, version = self.parser.get_method(), self.parser.get_http_version()
         if len(self.pipeline) >= MOST_PIPELINED or not is_plain(self.headers, version):
             self._refuse(MALFORMED)
@@ -133,10 +142,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._offer = write_head_without_offer(method, self.url, version, self.headers)
             return
         self._in_head, self._head_size = False, 0
-        if self.url == HOT_URL and self._may_take_express():
-            self.cycle = ExpressCycle(self.parser.should_keep_alive())  # type: ignore[assignment]  # has what is used of it
-        else:
-            super().on_headers_complete()
+        super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Count a body's bytes; the application has its own, smaller bound."""
@@ -151,28 +157,30 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._offer is not None:
             return
         self._in_head, self._deadline = True, None
-        super().on_message_complete()
         cycle: Any = self.cycle
-        if type(cycle) is ExpressCycle and self.intake is not None:
-            peer = self.client[0] if self.client else ""
-            self.intake.serve_soon(
-                self.headers, bytes(cycle.body), peer, lambda answer: self._respond(cycle, answer)
-            )
+        if type(cycle) is not ExpressCycle or self.intake is None:
+            super().on_message_complete()
+            return
+        cycle.more_body = False
+        peer = self.client[0] if self.client else ""
+        self.intake.serve_soon(
+            cycle.fields, bytes(cycle.body), peer, lambda answer: self._respond(cycle, answer)
+        )
 
     def _is_under_way(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
-    def _may_take_express(self) -> bool:
-        """Tell whether nothing is under way here and the call is of the plain kind."""
-        return (
-            self.intake is not None
-            and not self._is_under_way()
-            and not self.flow.write_paused  # the usual way waits for whoever does not read
-            and self.parser.get_method() == b"POST"
-            and self.parser.get_http_version() == "1.1"
-            and not self.expect_100_continue
-            and _fits(announced_length(self.headers))
-        )
+    def _fields_for_express(self) -> Fields | None:
+        """Return the head's fields when the call is of the usual kind and nothing is under way."""
+        if self.intake is None or self._is_under_way():
+            return None
+        if self.flow.write_paused:  # the usual way waits for whoever does not read
+            return None
+        if self.parser.get_method() != b"POST" or self.parser.get_http_version() != "1.1":
+            return None
+        fields = fields_of_usual_head(self.headers)
+        is_short = fields is not None and announced_length(fields) <= LONGEST_CALL
+        return fields if is_short else None
 
     def _respond(self, cycle: ExpressCycle, answer: Answer) -> None:
         cycle.response_complete = True
@@ -237,7 +245,3 @@ def protocol_for(
     """Return the protocol with a short way to these calls."""
     given = {"intake": intake, "request_seconds": request_seconds}
     return type("ExpressProtocol", (BoundedProtocol,), given)
-
-
-def _fits(length: int | None) -> bool:
-    return length is not None and length <= LONGEST_CALL

@@ -1,10 +1,9 @@
 """What the body of a call to the intake may say. Who calls, and what is theirs, is elsewhere."""
 
-import msgspec
-
 from authreset.rules.addresses import has_unsafe_characters, is_address
 from authreset.rules.outcomes import EntityType
 from authreset.web.faults import Fault, bad_request
+from authreset.web.reading import Question
 
 LONGEST_EMAIL = 320
 LONGEST_ENTRY = 100
@@ -15,7 +14,7 @@ NO_TYPE = bad_request("entryType is neither 0 nor 2.", "Send 0 for a partner, 2 
 NO_ENTRY = bad_request("entry is not a valid identifier.", "Send the entry's identifier.")
 
 
-class ResetQuestion(msgspec.Struct):
+class ResetQuestion(Question):
     """The body. Every field may be absent or null; others are ignored."""
 
     email: str | None = None

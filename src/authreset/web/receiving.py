@@ -6,9 +6,9 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 
 from authreset.web.faults import Fault
-from authreset.web.reading import CUT_SHORT, LONGEST_BODY, TOO_LARGE, read_json
+from authreset.web.reading import CUT_SHORT, LONGEST_BODY, TOO_LARGE, Question, read_json
 
-T = TypeVar("T", bound=msgspec.Struct)
+T = TypeVar("T", bound=Question)
 
 FORWARDING_HEADERS: Final = (
     "forwarded",
