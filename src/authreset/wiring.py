@@ -92,7 +92,7 @@ async def open_web_parts(settings: Settings, public_url: str) -> AsyncIterator[W
         shared = None
         if settings.limits_url:
             rates = {"address": settings.limit_address, "token": settings.limit_token}
-            shared = SharedLimits(settings.limits_url, rates)
+            shared = SharedLimits(settings.limits_url, rates, time.monotonic)
             stack.push_async_callback(shared.close)
         hasher = PasswordHasher()
         stack.callback(hasher.close)
