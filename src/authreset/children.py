@@ -5,8 +5,9 @@ import contextlib
 import gc
 import os
 import signal
+import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import structlog
 
@@ -31,8 +32,6 @@ def main(arguments: list[str]) -> int:
 
 
 async def _run_web(fd: str, host: str, port: str) -> None:
-    import socket
-
     from authreset.web.server import build_server
     from authreset.wiring import open_web_parts, public_url_of
 
@@ -47,12 +46,15 @@ async def _run_web(fd: str, host: str, port: str) -> None:
             await server.serve(sockets=[listener])
 
 
-async def _run_worker(host: str, port: str) -> None:
+async def _run_worker(host: str, port: str, metrics_fd: str = "") -> None:
     from authreset.wiring import open_worker, public_url_of
 
     _yield_to_the_intake()
     settings = load_settings(os.environ)
-    async with open_worker(settings, public_url_of(settings, host, int(port))) as worker:
+    async with (
+        open_worker(settings, public_url_of(settings, host, int(port))) as worker,
+        _watched_at(metrics_fd),
+    ):
         with _stopped_by_signals(worker.stop):
             _spare_what_stays()
             await worker.run()
@@ -65,6 +67,23 @@ def _spare_what_stays() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+@contextlib.asynccontextmanager
+async def _watched_at(fd: str) -> AsyncIterator[None]:
+    """Let a worker answer those who watch it, where its operator named an address for that."""
+    if not fd:
+        yield
+        return
+    from authreset.web.server import build_worker_server
+
+    server = build_worker_server()
+    serving = asyncio.create_task(server.serve(sockets=[socket.socket(fileno=int(fd))]))
+    try:
+        yield
+    finally:
+        server.stop()
+        await serving
 
 
 def _yield_to_the_intake() -> None:

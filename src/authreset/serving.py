@@ -21,6 +21,9 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 15.0
 BACKLOG = 2048
 
+_LONE_WORKER = ["worker", "127.0.0.1", "8080"]
+"""Links lead to this machine's `serve` where no public URL is set."""
+
 
 @dataclass(slots=True)
 class _Child:
@@ -126,9 +129,17 @@ def run_serve(
             shutil.rmtree(metrics, ignore_errors=True)
 
 
-def run_worker(settings: Settings, *, host: str = "127.0.0.1", port: int = 8080) -> int:
-    """Run a worker alone. `host` and `port` tell where links lead when no public URL is set."""
-    return Supervisor([], dict(os.environ)).run([["worker", host, str(port)]])
+def run_worker(metrics_at: tuple[str, int] | None = None) -> int:
+    """Run a worker alone. It can be reached only where it is told to show its metrics.
+
+    Raises OSError when that address is taken.
+    """
+    environ = dict(os.environ)
+    if metrics_at is None:
+        return Supervisor([], environ).run([_LONE_WORKER])
+    with _listen(*metrics_at) as listener:
+        fd = listener.fileno()
+        return Supervisor([fd], environ).run([[*_LONE_WORKER, str(fd)]])
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,27 +1,36 @@
 """Limits that all processes share, kept in Valkey or Redis by the `limits` library."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
 from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from prometheus_client import Counter
 
 from authreset.rules.limits import Rate
 
 ANSWER_SECONDS = 0.25
+PAUSE_SECONDS = 2.0
 LOG_SECONDS = 10.0
+
+UNASKED = Counter(
+    "authreset_shared_limits_unasked", "Limits that let a call go on since the store was away."
+)
 
 
 class SharedLimits:
     """Counts by kind ("address", "token") and key in a sliding window.
 
     When the store cannot be reached a call is let through: each process still holds its own
-    limits, and recovery of accounts must not depend on one more server.
+    limits, and recovery of accounts must not depend on one more server. Nor may it wait for one
+    that hangs: after a failure nobody asks for a pause, then one call does, and the others go on.
     """
 
-    def __init__(self, url: str, rates: Mapping[str, Rate | None]) -> None:
+    def __init__(
+        self, url: str, rates: Mapping[str, Rate | None], monotonic: Callable[[], float]
+    ) -> None:
         scheme, _, rest = url.partition("://")
         tls = "s" if scheme.endswith("s") and scheme not in ("redis", "valkey") else ""
         self._storage = RedisStorage(
@@ -37,6 +46,8 @@ class SharedLimits:
             for kind, rate in rates.items()
             if rate is not None
         }
+        self._monotonic = monotonic
+        self._paused_until: float | None = None
         self._log = structlog.get_logger("authreset.limits")
         self._logged_at = float("-inf")
 
@@ -46,17 +57,35 @@ class SharedLimits:
         if item is None:
             return 0.0
         try:
-            if await self._limiter.hit(item, kind, key):
-                return 0.0
-            stats = await self._limiter.get_window_stats(item, kind, key)
+            wait = await self._ask(item, kind, key) if self._may_ask() else None
         except Exception as error:
-            self._tell(error)
-            return 0.0
-        return max(stats.reset_time - time.time(), 1.0)
+            wait = None
+            self._pause(error)
+        if wait is None:
+            UNASKED.inc()
+        return wait or 0.0
 
-    def _tell(self, error: Exception) -> None:
-        if time.monotonic() - self._logged_at > LOG_SECONDS:
-            self._logged_at = time.monotonic()
+    def _may_ask(self) -> bool:
+        if self._paused_until is None:
+            return True
+        now = self._monotonic()
+        if now < self._paused_until:
+            return False
+        # Whoever comes first after a pause asks, and begins the next one for all others meanwhile.
+        self._paused_until = now + PAUSE_SECONDS
+        return True
+
+    async def _ask(self, item: RateLimitItem, kind: str, key: str) -> float:
+        is_allowed = await self._limiter.hit(item, kind, key)
+        stats = None if is_allowed else await self._limiter.get_window_stats(item, kind, key)
+        self._paused_until = None
+        return 0.0 if stats is None else max(stats.reset_time - time.time(), 1.0)
+
+    def _pause(self, error: Exception) -> None:
+        now = self._monotonic()
+        self._paused_until = now + PAUSE_SECONDS
+        if now - self._logged_at > LOG_SECONDS:
+            self._logged_at = now
             self._log.warning("shared_limits_unavailable", error=type(error).__name__)
 
     async def close(self) -> None:

@@ -30,7 +30,7 @@ from authreset.store.database import Database, database_url
 from authreset.store.intake import Appender, PostgresAppender, SqliteAppender
 from authreset.store.schema import migrate
 from authreset.strength import estimate_strength
-from authreset.web.parts import Throttle, WebParts
+from authreset.web.parts import PASSWORDS_A_HOLDER, Throttle, WebParts
 from authreset.worker import Worker
 
 LEASE_FACTOR = 1.25
@@ -92,7 +92,7 @@ async def open_web_parts(settings: Settings, public_url: str) -> AsyncIterator[W
         shared = None
         if settings.limits_url:
             rates = {"address": settings.limit_address, "token": settings.limit_token}
-            shared = SharedLimits(settings.limits_url, rates)
+            shared = SharedLimits(settings.limits_url, rates, time.monotonic)
             stack.push_async_callback(shared.close)
         hasher = PasswordHasher()
         stack.callback(hasher.close)
@@ -118,6 +118,7 @@ async def open_web_parts(settings: Settings, public_url: str) -> AsyncIterator[W
             mailbox_shown=is_mailbox_shown(settings, public_url),
             limit_token=_throttle(settings.limit_token),
             limit_address=_throttle(settings.limit_address),
+            limit_passwords=_throttle(PASSWORDS_A_HOLDER),
             shared_limits=shared,
         )
 

@@ -3,16 +3,19 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
+from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from authreset.rules.limits import Rate
-from authreset.shared_limits import SharedLimits
+from authreset.shared_limits import ANSWER_SECONDS, PAUSE_SECONDS, SharedLimits
 from authreset.web.intake import IntakeCalls
 from authreset.web.journal import Journal
 from tests.hostile.redis_server import RedisServer, redis_server
+from tests.support.databases import FakeClock
 from tests.support.site import Site
 
 RATES = {"token": Rate(5, 60), "address": Rate(3, 60), "quick": Rate(4, 2), "off": None}
@@ -29,12 +32,13 @@ def redis() -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-async def open_limits(redis: RedisServer) -> AsyncIterator[Open]:
+async def open_limits(redis: RedisServer, clock: FakeClock) -> AsyncIterator[Open]:
     """Make what one process has, as often as a test asks."""
     opened: list[SharedLimits] = []
 
     def make(scheme: str = "redis") -> SharedLimits:
-        opened.append(SharedLimits(f"{scheme}://{redis.location}", RATES))
+        url = f"{scheme}://{redis.location}"
+        opened.append(SharedLimits(url, RATES, clock.monotonic))
         return opened[-1]
 
     yield make
@@ -111,13 +115,13 @@ class TestUrls:
         ],
     )
     async def test_tls_is_used_where_the_scheme_ends_in_s(self, url, connection):
-        limits = SharedLimits(url, RATES)
+        limits = SharedLimits(url, RATES, time.monotonic)
         assert pool_of(limits).connection_class.__name__ == connection
         await limits.close()
 
     @pytest.mark.parametrize("scheme", ["redis", "rediss", "valkey", "valkeys"])
     async def test_name_password_host_port_and_database_are_read(self, scheme):
-        limits = SharedLimits(f"{scheme}://limits:h%3Ash@[::1]:7000/3", RATES)
+        limits = SharedLimits(f"{scheme}://limits:h%3Ash@[::1]:7000/3", RATES, time.monotonic)
         given = pool_of(limits).connection_kwargs
         expected = {"username": "limits", "password": "h:sh", "host": "::1", "port": 7000, "db": 3}
         assert {name: given[name] for name in expected} == expected
@@ -130,7 +134,7 @@ def pool_of(limits: SharedLimits):
 
 class TestServerThatGoesAndComes:
     async def test_calls_pass_at_once_while_it_is_away_and_count_again_afterwards(
-        self, redis, pair, request
+        self, redis, pair, clock, request
     ):
         key = request.node.name
         for round_ in range(2):
@@ -143,10 +147,11 @@ class TestServerThatGoesAndComes:
                     assert time.monotonic() - started < 20 * AT_ONCE
             finally:
                 redis.start()
+            clock.advance(seconds=PAUSE_SECONDS)
             assert await taken(pair[1], "token", f"{key} {round_}", 9) == 5
 
     async def test_one_that_hangs_is_waited_for_less_than_a_second_by_all_at_once(
-        self, redis, open_limits, request
+        self, redis, open_limits, clock, request
     ):
         limits = open_limits()
         await limits.take("token", request.node.name)
@@ -159,10 +164,68 @@ class TestServerThatGoesAndComes:
             redis.thaw()
         assert waits == [0.0] * 100
         assert elapsed < 1.5
+        clock.advance(seconds=PAUSE_SECONDS)
         assert await taken(limits, "token", f"{request.node.name} again", 9) == 5
 
+    async def test_one_that_hangs_is_asked_once_and_then_left_alone(
+        self, redis, open_limits, request
+    ):
+        limits, key = open_limits(), request.node.name
+        with hanging(redis):
+            assert await seconds_of(limits, key) >= ANSWER_SECONDS
+            started = time.monotonic()
+            assert await taken(limits, "token", key, 200) == 200
+            assert time.monotonic() - started < ANSWER_SECONDS
+
+    async def test_after_the_pause_one_call_asks_and_all_others_go_on(
+        self, redis, open_limits, clock, request
+    ):
+        limits, key = open_limits(), request.node.name
+        with hanging(redis):
+            await limits.take("token", key)
+            for _ in range(2):
+                clock.advance(seconds=PAUSE_SECONDS)
+                first, *others = await asyncio.gather(*(seconds_of(limits, key) for _ in range(9)))
+                assert first >= ANSWER_SECONDS
+                assert max(others) < ANSWER_SECONDS
+
+    async def test_one_that_is_back_is_not_asked_before_the_pause_is_over(
+        self, redis, open_limits, clock, request
+    ):
+        limits, key = open_limits(), request.node.name
+        with hanging(redis):
+            await limits.take("token", key)
+        clock.advance(seconds=PAUSE_SECONDS - 0.1)
+        assert await taken(limits, "token", key, 20) == 20
+        clock.advance(seconds=0.1)
+        assert await taken(limits, "token", key, 20) <= 5
+
+    async def test_probe_that_is_given_up_leaves_the_next_one_to_another_call(
+        self, redis, open_limits, clock, request
+    ):
+        limits, key = open_limits(), request.node.name
+        with hanging(redis):
+            await limits.take("token", key)
+            clock.advance(seconds=PAUSE_SECONDS)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(limits.take("token", key), ANSWER_SECONDS / 5)
+        clock.advance(seconds=PAUSE_SECONDS)
+        assert await taken(limits, "token", key, 20) <= 5
+
+    async def test_each_call_that_went_on_without_it_is_counted(
+        self, redis, open_limits, clock, request
+    ):
+        limits, key = open_limits(), request.node.name
+        before = unasked()
+        await taken(limits, "token", key, 9)
+        assert unasked() == before
+        with hanging(redis):
+            await taken(limits, "token", key, 7)
+            await taken(limits, "off", key, 7)
+        assert unasked() == before + 7
+
     async def test_outage_is_told_once_and_names_no_secret(self):
-        limits = SharedLimits("redis://:hush5@127.0.0.1:1/0", RATES)
+        limits = SharedLimits("redis://:hush5@127.0.0.1:1/0", RATES, time.monotonic)
         with capture_logs() as lines:
             await taken(limits, "token", "o.secret-key", 50)
         await limits.close()
@@ -171,6 +234,27 @@ class TestServerThatGoesAndComes:
         ]
         assert "hush5" not in str(lines)
         assert "secret-key" not in str(lines)
+
+
+@contextmanager
+def hanging(redis: RedisServer) -> Iterator[None]:
+    """Let the server hold its connections and answer nothing."""
+    redis.freeze()
+    try:
+        yield
+    finally:
+        redis.thaw()
+
+
+async def seconds_of(limits: SharedLimits, key: str) -> float:
+    """Return how long a call that has to be let through waits for that."""
+    started = time.monotonic()
+    assert await limits.take("token", key) == 0.0
+    return time.monotonic() - started
+
+
+def unasked() -> float:
+    return REGISTRY.get_sample_value("authreset_shared_limits_unasked_total") or 0.0
 
 
 class TestCalls:
@@ -199,7 +283,7 @@ class TestCalls:
         assert statuses == [200] * 3 + [429] * 3
 
     async def test_outage_costs_no_call(self, site: Site):
-        limits = SharedLimits("redis://127.0.0.1:1/0", RATES)
+        limits = SharedLimits("redis://127.0.0.1:1/0", RATES, time.monotonic)
         site.parts = replace(site.parts, shared_limits=limits)
         calls = IntakeCalls(site.parts, Journal(time.monotonic))
         headers = [(b"requesttoken", (await site.add_token()).encode())]

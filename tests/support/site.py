@@ -15,6 +15,7 @@ from sqlalchemy import select
 from authreset.config import Settings
 from authreset.flows.accept_request import Intake
 from authreset.flows.authenticate import Authenticator
+from authreset.rules.limits import KeyedBuckets
 from authreset.rules.outcomes import TokenMode
 from authreset.rules.tenancy import EntityRef
 from authreset.rules.tokens import TokenKind, digest_token, new_token
@@ -26,7 +27,7 @@ from authreset.web.app import build_app
 from authreset.web.documents import OPENAPI
 from authreset.web.intake import IntakeCalls
 from authreset.web.journal import Journal
-from authreset.web.parts import WebParts
+from authreset.web.parts import PASSWORDS_A_HOLDER, WebParts
 from tests.support.recovery import CLIENT, Recovery
 
 PUBLIC_URL = "https://accounts.example.com"
@@ -71,6 +72,9 @@ class Site:
             mailbox_shown=self.mailbox_shown,
             limit_token=self._wait_of,
             limit_address=self._wait_of,
+            limit_passwords=KeyedBuckets(
+                PASSWORDS_A_HOLDER, PASSWORDS_A_HOLDER.count, recovery.clock.monotonic
+            ).take,
         )
         journal = Journal(recovery.clock.monotonic)
         self.app = build_app(self.parts, journal, IntakeCalls(self.parts, journal))

@@ -16,7 +16,7 @@ from authreset.config import ConfigError, Settings, load_settings
 
 def start_serving(host: str, port: int, processes: int, *, with_worker: bool, as_json: bool) -> int:
     """Check, say where, and serve until a signal to stop."""
-    if status := _in_child(lambda: _preflight(host, port, as_json=as_json)):
+    if status := _in_child(lambda: _preflight((host, port), "--host or --port", as_json=as_json)):
         return status
     settings = load_settings(os.environ)
     from authreset.serving import run_serve
@@ -38,22 +38,22 @@ def start_serving(host: str, port: int, processes: int, *, with_worker: bool, as
     return _told(run)
 
 
-def start_worker(*, as_json: bool) -> int:
+def start_worker(metrics_at: tuple[str, int] | None, *, as_json: bool) -> int:
     """Check, and work until a signal to stop."""
-    if status := _in_child(lambda: _preflight(None, 0, as_json=as_json)):
+    if status := _in_child(lambda: _preflight(metrics_at, "--metrics", as_json=as_json)):
         return status
-    settings = load_settings(os.environ)
     from authreset.serving import run_worker
 
-    tell(
-        Answer({"worker": True}, "The worker runs. Its log is on standard error."), as_json=as_json
-    )
-    return _told(lambda: run_worker(settings))
+    def run() -> int:
+        tell(_say_working(metrics_at), as_json=as_json)
+        return run_worker(metrics_at)
+
+    return _told(run)
 
 
-def _preflight(host: str | None, port: int, *, as_json: bool) -> int:
+def _preflight(listens_at: tuple[str, int] | None, named_by: str, *, as_json: bool) -> int:
     """Look at settings, keys, database and address; print only what is wrong."""
-    if host is not None and (refusal := _find_listening_fault(host, port)):
+    if listens_at and (refusal := _find_listening_fault(*listens_at, named_by)):
         return tell(refusal, as_json=as_json)
     from authreset.cli.opening import run_with_settings
     from authreset.cli.work.preflight import look
@@ -61,7 +61,7 @@ def _preflight(host: str | None, port: int, *, as_json: bool) -> int:
     return run_with_settings(look, as_json=as_json, is_quiet=True)
 
 
-def _find_listening_fault(host: str, port: int) -> Refusal | None:
+def _find_listening_fault(host: str, port: int, named_by: str) -> Refusal | None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -71,7 +71,7 @@ def _find_listening_fault(host: str, port: int) -> Refusal | None:
     except OSError as fault:
         return Refusal(
             f"cannot listen on {host} port {port}: {fault.strerror or fault}",
-            "choose another --host or --port, or stop what listens there",
+            f"choose another {named_by}, or stop what listens there",
         )
     return None
 
@@ -101,6 +101,14 @@ def _told(run: Callable[[], int]) -> int:
         # Standard output has had its one object, so this goes where the log goes.
         tell(Refusal(str(fault), "run `authreset doctor`"), as_json=False)
         return 1
+
+
+def _say_working(metrics_at: tuple[str, int] | None) -> Answer:
+    url = f"{url_of(*metrics_at)}/metrics" if metrics_at else None
+    text = "The worker runs. Its log is on standard error."
+    return Answer(
+        {"worker": True, "metrics_url": url}, f"{text}\nIts metrics are at {url}." if url else text
+    )
 
 
 def _say_serving(

@@ -101,6 +101,16 @@ def slow_down(seconds: float) -> Fault:
     )
 
 
+def overused(seconds: float) -> Fault:
+    """Return what whoever holds a link or a session is told who brings too many passwords."""
+    fault = too_many(seconds)
+    return replace(
+        fault,
+        explanation="Too many passwords were tried here. Nothing was changed.",
+        todo=f"Wait {fault.retry_after} seconds, then try again.",
+    )
+
+
 def telling(
     handler: Handler,
     tell: Callable[[Request, Fault], Response] = refusal,

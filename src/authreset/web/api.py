@@ -23,7 +23,7 @@ from authreset.rules.addresses import has_unsafe_characters, is_address
 from authreset.rules.outcomes import EntityType
 from authreset.rules.tenancy import EntityRef
 from authreset.rules.tokens import TokenKind, read_kind
-from authreset.web.answers import WRONG_CREDENTIALS, success, telling, weak_password
+from authreset.web.answers import WRONG_CREDENTIALS, overused, success, telling, weak_password
 from authreset.web.completion import make_judge, make_redeem
 from authreset.web.faults import (
     NOT_ALLOWED,
@@ -128,11 +128,16 @@ class Calls:
             return question
         if question.psw is None:
             return NO_PASSWORD
+        return await self._set(holder, question.psw, address)
+
+    async def _set(self, holder: str | UserCaller, password: str, address: str) -> Response | Fault:
+        if wait := self._parts.wait_of_holder(holder):
+            return overused(wait)
         outcome: Redeemed | PasswordChanged | Weak | LinkOver | Unauthorized
         if isinstance(holder, str):
-            outcome = await self._redeem(holder, question.psw, address)
+            outcome = await self._redeem(holder, password, address)
         else:
-            outcome = await self._change(holder, question.psw, address)
+            outcome = await self._change(holder, password, address)
         if isinstance(outcome, Weak):
             return weak_password(outcome.weaknesses)
         return UNAUTHORIZED if isinstance(outcome, LinkOver | Unauthorized) else success()

@@ -1,4 +1,7 @@
-"""What operators and load balancers watch: liveness, readiness, metrics."""
+"""What operators and load balancers watch: liveness, readiness, metrics.
+
+A worker that runs alone has nothing else to be asked, and is asked only where it is told to be.
+"""
 
 import os
 from collections.abc import Iterator
@@ -8,6 +11,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -29,27 +33,48 @@ MOST_COUNTED = 100_000
 def routes(parts: WebParts) -> list[BaseRoute]:
     """Return the routes."""
 
-    async def healthz(_request: Request) -> Response:
-        return JSONResponse({"status": "ok", "name": "authreset"})
-
     async def readyz(_request: Request) -> Response:
         problem = await _find_problem(parts)
         body = {"status": "not ready", "reason": problem} if problem else {"status": "ready"}
         return JSONResponse(body, 503 if problem else 200)
 
     async def metrics(request: Request) -> Response:
-        if is_forwarded(request):
-            # How many were mailed, asked for before and after one request, tells who is known.
-            raise HTTPException(NOT_FOUND.status)
+        _keep_inside(request)
         registry = CollectorRegistry()
         registry.register(Backlog(await _measure(parts)))
-        shared = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-        if shared:
-            MultiProcessCollector(registry, shared)  # type: ignore[no-untyped-call]  # ships no type
-        text = generate_latest(registry) + (b"" if shared else generate_latest(REGISTRY))
-        return Response(text, media_type=CONTENT_TYPE_LATEST)
+        return _expose(registry)
 
-    return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
+    return [Route("/healthz", _healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
+
+
+def build_worker_app() -> Starlette:
+    """Return what a worker answers where it has an address: that it lives, and what it counted."""
+
+    async def metrics(request: Request) -> Response:
+        _keep_inside(request)
+        return _expose(CollectorRegistry())  # no gauges: the web processes tell them already
+
+    app = Starlette(routes=[Route("/healthz", _healthz), Route("/metrics", metrics)])
+    app.router.redirect_slashes = False  # it would build an address from the Host header
+    return app
+
+
+async def _healthz(_request: Request) -> Response:
+    return JSONResponse({"status": "ok", "name": "authreset"})
+
+
+def _keep_inside(request: Request) -> None:
+    if is_forwarded(request):
+        # How many were mailed, asked for before and after one request, tells who is known.
+        raise HTTPException(NOT_FOUND.status)
+
+
+def _expose(registry: CollectorRegistry) -> Response:
+    shared = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if shared:
+        MultiProcessCollector(registry, shared)  # type: ignore[no-untyped-call]  # ships no type
+    text = generate_latest(registry) + (b"" if shared else generate_latest(REGISTRY))
+    return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
 class Backlog(Collector):

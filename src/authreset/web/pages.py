@@ -21,6 +21,7 @@ from authreset.web.answers import (
     TRY_AGAIN,
     UNKNOWN_ENTRY,
     Handler,
+    overused,
     page,
     problem_page,
     slow_down,
@@ -109,6 +110,8 @@ class HostedPages:
         token, password = request.path_params["token"], form.get("password", "")
         if form.get("password_again", password) != password:
             return await self._show_again(token, (NOT_ALIKE,))
+        if wait := self._parts.wait_of_holder(token):
+            return overused(wait)
         address = self._parts.client_address(request)
         outcome = await self._redeem(token, password, address)
         if isinstance(outcome, Weak):

@@ -1,16 +1,18 @@
-"""The HTTP server around the application: uvicorn, set up once. Who runs it says when it ends."""
+"""The HTTP servers, of all and of a lone worker: uvicorn, set up once. Who runs one ends it."""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from authreset.web.app import build_app
+from authreset.web.health import build_worker_app
 from authreset.web.intake import IntakeCalls
 from authreset.web.journal import Journal
 from authreset.web.parts import WebParts
-from authreset.web.protocol import REQUEST_SECONDS, protocol_for
+from authreset.web.protocol import REQUEST_SECONDS, BoundedProtocol, protocol_for
 
 GRACE_SECONDS = 10
 KEEP_ALIVE_SECONDS = 75
@@ -42,10 +44,19 @@ def build_server(
     """Return a server of the whole application. A client has so long to send a request."""
     journal = Journal(monotonic)
     intake = IntakeCalls(parts, journal)
+    return _server(build_app(parts, journal, intake), protocol_for(intake, request_seconds))
+
+
+def build_worker_server() -> Server:
+    """Return a server of what a worker tells of itself, and of nothing else."""
+    return _server(build_worker_app(), BoundedProtocol)
+
+
+def _server(app: ASGIApp, protocol: type[BoundedProtocol]) -> Server:
     return Server(
         uvicorn.Config(
-            build_app(parts, journal, intake),
-            http=protocol_for(intake, request_seconds),
+            app,
+            http=protocol,
             ws="none",
             lifespan="off",
             access_log=False,

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from authreset.cli.urls import parse_address
 from authreset.cli.verbs.options import AsJson, example, finish
 
 _Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every one.")]
@@ -15,7 +16,7 @@ def register(app: typer.Typer) -> None:
     app.command("serve", epilog=example("serve", "serve --host 0.0.0.0 --port 8080 --processes 2"))(
         serve
     )
-    app.command("worker", epilog=example("worker"))(worker)
+    app.command("worker", epilog=example("worker", "worker --metrics 127.0.0.1:9101"))(worker)
     app.command("migrate", epilog=example("migrate", "migrate --roles"))(migrate)
     app.command("demo", epilog=example("demo", "demo --port 9000 --json"))(demo)
 
@@ -37,11 +38,23 @@ def serve(
     finish(start_serving(host, port, processes, with_worker=not no_worker, as_json=as_json))
 
 
-def worker(as_json: AsJson = False) -> None:
+def worker(
+    metrics: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST:PORT", help="Where it answers /metrics and /healthz; none: nowhere."
+        ),
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
     """Run a worker alone: it settles requests and sends letters."""
     from authreset.cli.starting import start_worker
 
-    finish(start_worker(as_json=as_json))
+    try:
+        metrics_at = parse_address(metrics) if metrics else None
+    except ValueError as fault:
+        raise typer.BadParameter(str(fault), param_hint="--metrics") from fault
+    finish(start_worker(metrics_at, as_json=as_json))
 
 
 def migrate(
