@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, case, func, or_, select, update
+from sqlalchemy import case, func, or_, select, update
 
 from authreset.rules.outcomes import RequestOutcome
 from authreset.store.database import Transaction
-from authreset.store.statements import delete_before, is_one_of
+from authreset.store.statements import delete_before, is_one_of, update_each
 from authreset.store.tables import entities, requests
 from authreset.store.turns import Queue, find_earliest, hold_next, waiting_rows
 
@@ -44,6 +44,24 @@ class Settlement:
 _MOST_ATTEMPTS = 2**15 - 1  # more has no room in the column; the count is for operators
 _WAITING = requests.c.outcome.is_(None)
 _QUEUE = Queue(requests, _WAITING, requests.c.received_at)
+_SETTLED = (
+    requests.c.id,
+    requests.c.outcome,
+    requests.c.reason,
+    requests.c.mailbox_digest,
+    requests.c.letter_id,
+)
+_CLAIMED = select(  # in the order of WaitingRequest's fields
+    requests.c.id,
+    requests.c.received_at,
+    requests.c.user_id,
+    requests.c.entity_id,
+    entities.c.path,
+    requests.c.root_id,
+    requests.c.email,
+    requests.c.client_address,
+    requests.c.attempts,
+).join(entities, entities.c.id == requests.c.entity_id)
 
 
 async def claim_waiting(tx: Transaction, now: datetime, limit: int) -> list[WaitingRequest]:
@@ -56,44 +74,18 @@ async def claim_waiting(tx: Transaction, now: datetime, limit: int) -> list[Wait
     held = await hold_next(tx, _QUEUE, due, limit=limit, now=now)
     if not held:
         return []
-    query = (
-        select(requests, entities.c.path)
-        .join(entities, entities.c.id == requests.c.entity_id)
-        .where(is_one_of(tx, requests.c.id, held))
-        .order_by(requests.c.received_at)
-    )
-    return [_waiting(row) for row in (await tx.execute(query)).mappings()]
+    query = _CLAIMED.where(is_one_of(tx, requests.c.id, held)).order_by(requests.c.received_at)
+    return [WaitingRequest(*row) for row in (await tx.execute(query)).all()]
 
 
 async def settle(tx: Transaction, settlements: Sequence[Settlement], now: datetime) -> None:
     """Write the outcomes of claimed requests."""
-    if not settlements:
-        return
-    statement = (
-        update(requests)
-        .where(requests.c.id == bindparam("b_id"))
-        .values(
-            outcome=bindparam("b_outcome"),
-            reason=bindparam("b_reason"),
-            mailbox_digest=bindparam("b_digest"),
-            letter_id=bindparam("b_letter"),
-            settled_at=bindparam("b_now"),
-        )
-    )
-    await tx.execute(
-        statement,
-        [
-            {
-                "b_id": one.request_id,
-                "b_outcome": one.outcome.value,
-                "b_reason": one.reason,
-                "b_digest": one.mailbox_digest,
-                "b_letter": one.letter_id,
-                "b_now": now,
-            }
-            for one in settlements
-        ],
-    )
+    rows = [
+        (one.request_id, one.outcome.value, one.reason, one.mailbox_digest, one.letter_id)
+        for one in settlements
+    ]
+    if rows:
+        await update_each(tx, _SETTLED, rows, settled_at=now)
 
 
 async def put_off(tx: Transaction, ids: Iterable[UUID], reason: str, due_at: datetime) -> None:
@@ -140,18 +132,4 @@ async def sweep_requests(tx: Transaction, before: datetime, limit: int) -> int:
 def _traced() -> Any:
     return select(requests, entities.c.entry).outerjoin(
         entities, entities.c.id == requests.c.entity_id
-    )
-
-
-def _waiting(row: Any) -> WaitingRequest:
-    return WaitingRequest(
-        row["id"],
-        row["received_at"],
-        row["user_id"],
-        row["entity_id"],
-        row["path"],
-        row["root_id"],
-        row["email"],
-        row["client_address"],
-        row["attempts"],
     )
