@@ -170,9 +170,11 @@ async def change_reset(tx: Transaction, letter_id: UUID, reset_id: UUID) -> None
 
 async def find_waiting_letters(tx: Transaction, reset_ids: Iterable[UUID]) -> dict[UUID, UUID]:
     """Return, by reset, the letter that still waits to be sent."""
-    query = select(letters.c.reset_id, letters.c.id).where(
-        letters.c.reset_id.in_(list(reset_ids)), _WAITING
-    )
+    wanted = list(reset_ids)
+    if not wanted:
+        return {}
+    is_meant = is_one_of(tx, letters.c.reset_id, wanted)
+    query = select(letters.c.reset_id, letters.c.id).where(is_meant, _WAITING)
     return dict((await tx.execute(query)).all())
 
 
