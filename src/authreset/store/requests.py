@@ -12,7 +12,7 @@ from authreset.rules.outcomes import RequestOutcome
 from authreset.store.database import Transaction
 from authreset.store.statements import delete_before, is_one_of, update_each
 from authreset.store.tables import entities, requests
-from authreset.store.turns import Queue, find_earliest, hold_next, waiting_rows
+from authreset.store.turns import NOW, Queue, find_earliest, hold_next, waiting_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,8 @@ class Settlement:
 
 _MOST_ATTEMPTS = 2**15 - 1  # more has no room in the column; the count is for operators
 _WAITING = requests.c.outcome.is_(None)
-_QUEUE = Queue(requests, _WAITING, requests.c.received_at)
+_DUE = or_(requests.c.due_at.is_(None), requests.c.due_at <= NOW)
+_QUEUE = Queue(requests, _WAITING, _DUE, requests.c.received_at)
 _SETTLED = (
     requests.c.id,
     requests.c.outcome,
@@ -70,8 +71,7 @@ async def claim_waiting(tx: Transaction, now: datetime, limit: int) -> list[Wait
     The transaction is the lease: when its process dies, the rows are free again at once. Each
     root organisation has the same share of a batch, so that one's flood does not delay another.
     """
-    due = or_(requests.c.due_at.is_(None), requests.c.due_at <= now)
-    held = await hold_next(tx, _QUEUE, due, limit=limit, now=now)
+    held = await hold_next(tx, _QUEUE, limit=limit, now=now)
     if not held:
         return []
     query = _CLAIMED.where(is_one_of(tx, requests.c.id, held)).order_by(requests.c.received_at)

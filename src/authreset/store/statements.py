@@ -57,10 +57,24 @@ def unnested(columns: Sequence[ColumnClause[Any]], rows: Collection[tuple[Any, .
     However many rows there are, the statement is the same text. A list of them would be another
     statement for each number of rows, and planning it take longer than running it.
     """
-    arrays = [  # of one dimension, though a value may be a list
-        bindparam(None, list(values), ARRAY(column.type, dimensions=1))
+    arrays = [
+        bindparam(None, list(values), _array_of(column))
         for column, values in zip(columns, zip(*rows, strict=True), strict=True)
     ]
+    return _unnested(columns, arrays)
+
+
+def unnested_later(columns: Sequence[ColumnClause[Any]]) -> Any:
+    """Return the same for a statement that is kept, and run with a list by each column's name."""
+    arrays = [bindparam(column.name, type_=_array_of(column)) for column in columns]
+    return _unnested(columns, arrays)
+
+
+def _array_of(column: ColumnClause[T]) -> ARRAY[T]:
+    return ARRAY(column.type, dimensions=1)  # though a value may be a list
+
+
+def _unnested(columns: Sequence[ColumnClause[Any]], arrays: Sequence[Any]) -> Any:
     given = func.unnest(*arrays).table_valued(*(column.name for column in columns), name="given")
     return given.render_derived()
 
