@@ -1,9 +1,8 @@
 """Requests as the worker and operators see them. Appending them is `store.intake`'s work."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import case, func, or_, select, update
@@ -15,9 +14,8 @@ from authreset.store.tables import entities, requests
 from authreset.store.turns import NOW, Queue, find_earliest, hold_next, waiting_rows
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingRequest:
-    """A request that nobody has dealt with yet."""
+class WaitingRequest(NamedTuple):
+    """A request that nobody has dealt with yet. Its fields stand in the order of `_CLAIMED`."""
 
     id: UUID
     received_at: datetime
@@ -30,9 +28,8 @@ class WaitingRequest:
     attempts: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
-    """What became of a request."""
+class Settlement(NamedTuple):
+    """What became of a request. Its fields stand in the order of `_SETTLED`."""
 
     request_id: UUID
     outcome: RequestOutcome
@@ -52,7 +49,7 @@ _SETTLED = (
     requests.c.mailbox_digest,
     requests.c.letter_id,
 )
-_CLAIMED = select(  # in the order of WaitingRequest's fields
+_CLAIMED = select(
     requests.c.id,
     requests.c.received_at,
     requests.c.user_id,
@@ -80,12 +77,8 @@ async def claim_waiting(tx: Transaction, now: datetime, limit: int) -> list[Wait
 
 async def settle(tx: Transaction, settlements: Sequence[Settlement], now: datetime) -> None:
     """Write the outcomes of claimed requests."""
-    rows = [
-        (one.request_id, one.outcome.value, one.reason, one.mailbox_digest, one.letter_id)
-        for one in settlements
-    ]
-    if rows:
-        await update_each(tx, _SETTLED, rows, settled_at=now)
+    if settlements:
+        await update_each(tx, _SETTLED, settlements, settled_at=now)
 
 
 async def put_off(tx: Transaction, ids: Iterable[UUID], reason: str, due_at: datetime) -> None:
