@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -24,7 +25,7 @@ from authreset.store.database import Database
 from authreset.store.entities import change_settings
 from authreset.store.intake import PostgresAppender, SqliteAppender
 from authreset.store.tables import letters, requests, users, workers
-from authreset.worker import POLL_SECONDS, Worker
+from authreset.worker import POLL_SECONDS, SETTLED, Worker
 from tests.flows.posting import make_mailer
 from tests.flows.processing import ACTIVE, Bench, rows_of
 from tests.support.databases import FakeClock, open_database
@@ -117,6 +118,13 @@ async def plant(database: Database) -> AsyncIterator[Plant]:
         yield plant
 
 
+def settled_so_far() -> Counter[str]:
+    """Return the metric, by outcome."""
+    (family,) = SETTLED.collect()
+    totals = [one for one in family.samples if one.name.endswith("_total")]
+    return Counter({one.labels["outcome"]: int(one.value) for one in totals})
+
+
 class Slow:
     """A carrier whose mails are accepted when the test says so."""
 
@@ -173,6 +181,19 @@ class TestWorking:
             await plant.mails(120)
             await plant.until_letters(accepted=120)
         assert len({mail.recipients[0] for mail in plant.server.mails}) == 120
+
+    async def test_a_batch_is_told_in_one_line_and_counted_by_outcome(self, plant):
+        await plant.bench.ask()
+        await plant.bench.ask_often(3, "nobody@example.com")
+        before = settled_so_far()
+        with capture_logs() as lines:
+            async with running(plant.worker()):
+                await plant.mails(1)
+        outcomes = {"mailed": 1, "no_user": 1, "limited": 2}
+        told = [one for one in lines if one["event"] == "requests_settled"]
+        level = {"event": "requests_settled", "log_level": "info"}
+        assert told == [level | {"count": 4} | outcomes]
+        assert settled_so_far() - before == outcomes
 
     async def test_two_workers_share_the_work_and_send_nothing_twice(self, postgres_url):
         databases = [open_database(postgres_url) for _ in range(2)]

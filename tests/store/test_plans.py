@@ -234,7 +234,7 @@ async def test_every_statement_uses_the_index_made_for_it(crowded: Database, cas
         custom = [await explain(tx, *one) for one in seen.items()]
     for plans in (custom, generic):
         nodes = [node for plan in plans for node in walk(plan)]
-        assert case.indexes <= {node["Index Name"] for node in nodes if "Index Name" in node}
+        assert case.indexes <= {index for node in nodes for index in indexes_of(node)}
         whole = [node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"]
         assert not LARGE.intersection(whole)
 
@@ -246,6 +246,23 @@ async def test_a_batch_reads_no_more_rows_than_it_takes(crowded: Database) -> No
     assert rows_read(held, "requests") == rows_read(rows, "requests") == 500
     # A hop and a look at the first row for each tenant, however many rows wait behind that.
     assert rows_read(who, "requests") <= 2 * CONTENT.roots + 1
+
+
+async def test_settling_a_small_table_reads_no_more_rows_than_it_settles(
+    postgres_url: str,
+) -> None:
+    # It would be quick to read it all, but not with the same plan once a flood has filled it.
+    await fill(postgres_url, Content(users=40, waiting_requests=5, over=40))
+    database = open_database(postgres_url)
+    async with database.read() as tx:
+        settled = [
+            requests.Settlement(request_id=one.id, outcome=RequestOutcome.NO_USER, reason="")
+            for one in await requests.claim_waiting(tx, NOW, 500)
+        ]
+        seen = await statements(tx, lambda tx: requests.settle(tx, settled, NOW))
+        (settling,) = [await explain(tx, *one, "ANALYZE") for one in seen.items()]
+    await database.close()
+    assert rows_read(settling, "requests") == 5
 
 
 async def test_counting_reads_no_more_rows_than_it_counts(crowded: Database) -> None:
@@ -349,6 +366,11 @@ def walk(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield plan
     for below in plan.get("Plans", []):
         yield from walk(below)
+
+
+def indexes_of(node: dict[str, Any]) -> list[str]:
+    """Return the indexes by which a node finds rows, or those that are in an INSERT's way."""
+    return [*node.get("Conflict Arbiter Indexes", []), *filter(None, [node.get("Index Name")])]
 
 
 def rows_read(plan: dict[str, Any], table: str) -> int:

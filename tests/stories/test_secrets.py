@@ -91,7 +91,7 @@ def test_search_would_find_one(house: House, secrets: dict[str, str]):
 
 def test_log_holds_no_address_either(house: House, secrets: dict[str, str]):
     log = house.service.log()
-    assert "request_settled" in log
+    assert "requests_settled" in log
     assert EMAIL not in log
 
 

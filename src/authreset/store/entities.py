@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from authreset.rules.tenancy import EntityRef, EntitySettings, inherit_settings, path_ids
 from authreset.store.database import Transaction
+from authreset.store.statements import is_one_of
 from authreset.store.tables import entities
 
 
@@ -113,7 +114,7 @@ async def load_profiles(tx: Transaction, ids: Iterable[int]) -> dict[int, Entity
 async def _load(tx: Transaction, ids: set[int]) -> list[RowMapping]:
     if not ids:
         return []
-    found = await tx.execute(select(entities).where(entities.c.id.in_(ids)))
+    found = await tx.execute(select(entities).where(is_one_of(tx, entities.c.id, ids)))
     return list(found.mappings())
 
 

@@ -12,7 +12,7 @@ from authreset.rules.outcomes import WAITING_STATES, LetterState, Template
 from authreset.store.database import Transaction
 from authreset.store.statements import delete_before, is_one_of
 from authreset.store.tables import Instant, letters
-from authreset.store.turns import Queue, find_earliest, hold_next, waiting_rows
+from authreset.store.turns import NOW, Queue, find_earliest, hold_next, waiting_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class Attempt:
 
 
 _WAITING = letters.c.finished_at.is_(None)
-_QUEUE = Queue(letters, _WAITING, letters.c.due_at)
+_QUEUE = Queue(letters, _WAITING, letters.c.due_at <= NOW, letters.c.due_at)
 
 
 async def add_letters(tx: Transaction, added: Sequence[NewLetter]) -> None:
@@ -89,7 +89,7 @@ async def lease_due(
     A letter whose lease ran out is due again; its fence moves on, so that whoever held it before
     can no longer record anything.
     """
-    held = await hold_next(tx, _QUEUE, letters.c.due_at <= now, limit=limit, now=now)
+    held = await hold_next(tx, _QUEUE, limit=limit, now=now)
     if not held:
         return []
     statement = (
@@ -170,9 +170,11 @@ async def change_reset(tx: Transaction, letter_id: UUID, reset_id: UUID) -> None
 
 async def find_waiting_letters(tx: Transaction, reset_ids: Iterable[UUID]) -> dict[UUID, UUID]:
     """Return, by reset, the letter that still waits to be sent."""
-    query = select(letters.c.reset_id, letters.c.id).where(
-        letters.c.reset_id.in_(list(reset_ids)), _WAITING
-    )
+    wanted = list(reset_ids)
+    if not wanted:
+        return {}
+    is_meant = is_one_of(tx, letters.c.reset_id, wanted)
+    query = select(letters.c.reset_id, letters.c.id).where(is_meant, _WAITING)
     return dict((await tx.execute(query)).all())
 
 

@@ -3,10 +3,8 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from sqlalchemy import bindparam, select, update
-
 from authreset.store.database import Transaction
-from authreset.store.statements import delete_before, insert_or
+from authreset.store.statements import delete_before, insert_each, insert_or
 from authreset.store.tables import mailboxes
 
 
@@ -21,22 +19,24 @@ async def lock_mailboxes(
     touch = insert_or(tx, mailboxes).on_conflict_do_update(
         index_elements=["digest"], set_={"updated_at": now}
     )
-    await tx.execute(touch, [{"digest": one, "hits": [], "updated_at": now} for one in wanted])
-    query = select(mailboxes.c.digest, mailboxes.c.hits).where(mailboxes.c.digest.in_(wanted))
-    found = await tx.execute(query)
-    return {digest: list(hits) for digest, hits in found}
+    holding = touch.returning(mailboxes.c.digest, mailboxes.c.hits)
+    rows = [(one,) for one in wanted]
+    held = await insert_each(tx, holding, [mailboxes.c.digest], rows, hits=[], updated_at=now)
+    return dict(held.all())
 
 
 async def save_hits(tx: Transaction, hits: Mapping[bytes, list[float]], now: datetime) -> None:
     """Store the hits of held mailboxes."""
     if not hits:
         return
-    statement = (
-        update(mailboxes)
-        .where(mailboxes.c.digest == bindparam("b_digest"))
-        .values(hits=bindparam("b_hits", type_=mailboxes.c.hits.type), updated_at=now)
+    # They are all there, yet this goes by the key in any case; how an UPDATE finds many rows is
+    # PostgreSQL's to choose.
+    insert = insert_or(tx, mailboxes)
+    change = insert.on_conflict_do_update(
+        index_elements=["digest"], set_={"hits": insert.excluded.hits, "updated_at": now}
     )
-    await tx.execute(statement, [{"b_digest": d, "b_hits": h} for d, h in hits.items()])
+    columns = (mailboxes.c.digest, mailboxes.c.hits)
+    await insert_each(tx, change, columns, hits.items(), updated_at=now)
 
 
 async def sweep_mailboxes(tx: Transaction, before: datetime, limit: int) -> int:

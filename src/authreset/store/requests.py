@@ -1,23 +1,21 @@
 """Requests as the worker and operators see them. Appending them is `store.intake`'s work."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, case, func, or_, select, update
+from sqlalchemy import case, func, or_, select, update
 
 from authreset.rules.outcomes import RequestOutcome
 from authreset.store.database import Transaction
-from authreset.store.statements import delete_before, is_one_of
+from authreset.store.statements import delete_before, is_one_of, update_each
 from authreset.store.tables import entities, requests
-from authreset.store.turns import Queue, find_earliest, hold_next, waiting_rows
+from authreset.store.turns import NOW, Queue, find_earliest, hold_next, waiting_rows
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingRequest:
-    """A request that nobody has dealt with yet."""
+class WaitingRequest(NamedTuple):
+    """A request that nobody has dealt with yet. Its fields stand in the order of `_CLAIMED`."""
 
     id: UUID
     received_at: datetime
@@ -30,9 +28,8 @@ class WaitingRequest:
     attempts: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
-    """What became of a request."""
+class Settlement(NamedTuple):
+    """What became of a request. Its fields stand in the order of `_SETTLED`."""
 
     request_id: UUID
     outcome: RequestOutcome
@@ -43,7 +40,26 @@ class Settlement:
 
 _MOST_ATTEMPTS = 2**15 - 1  # more has no room in the column; the count is for operators
 _WAITING = requests.c.outcome.is_(None)
-_QUEUE = Queue(requests, _WAITING, requests.c.received_at)
+_DUE = or_(requests.c.due_at.is_(None), requests.c.due_at <= NOW)
+_QUEUE = Queue(requests, _WAITING, _DUE, requests.c.received_at)
+_SETTLED = (
+    requests.c.id,
+    requests.c.outcome,
+    requests.c.reason,
+    requests.c.mailbox_digest,
+    requests.c.letter_id,
+)
+_CLAIMED = select(
+    requests.c.id,
+    requests.c.received_at,
+    requests.c.user_id,
+    requests.c.entity_id,
+    entities.c.path,
+    requests.c.root_id,
+    requests.c.email,
+    requests.c.client_address,
+    requests.c.attempts,
+).join(entities, entities.c.id == requests.c.entity_id)
 
 
 async def claim_waiting(tx: Transaction, now: datetime, limit: int) -> list[WaitingRequest]:
@@ -52,48 +68,17 @@ async def claim_waiting(tx: Transaction, now: datetime, limit: int) -> list[Wait
     The transaction is the lease: when its process dies, the rows are free again at once. Each
     root organisation has the same share of a batch, so that one's flood does not delay another.
     """
-    due = or_(requests.c.due_at.is_(None), requests.c.due_at <= now)
-    held = await hold_next(tx, _QUEUE, due, limit=limit, now=now)
+    held = await hold_next(tx, _QUEUE, limit=limit, now=now)
     if not held:
         return []
-    query = (
-        select(requests, entities.c.path)
-        .join(entities, entities.c.id == requests.c.entity_id)
-        .where(is_one_of(tx, requests.c.id, held))
-        .order_by(requests.c.received_at)
-    )
-    return [_waiting(row) for row in (await tx.execute(query)).mappings()]
+    query = _CLAIMED.where(is_one_of(tx, requests.c.id, held)).order_by(requests.c.received_at)
+    return [WaitingRequest(*row) for row in (await tx.execute(query)).all()]
 
 
 async def settle(tx: Transaction, settlements: Sequence[Settlement], now: datetime) -> None:
     """Write the outcomes of claimed requests."""
-    if not settlements:
-        return
-    statement = (
-        update(requests)
-        .where(requests.c.id == bindparam("b_id"))
-        .values(
-            outcome=bindparam("b_outcome"),
-            reason=bindparam("b_reason"),
-            mailbox_digest=bindparam("b_digest"),
-            letter_id=bindparam("b_letter"),
-            settled_at=bindparam("b_now"),
-        )
-    )
-    await tx.execute(
-        statement,
-        [
-            {
-                "b_id": one.request_id,
-                "b_outcome": one.outcome.value,
-                "b_reason": one.reason,
-                "b_digest": one.mailbox_digest,
-                "b_letter": one.letter_id,
-                "b_now": now,
-            }
-            for one in settlements
-        ],
-    )
+    if settlements:
+        await update_each(tx, _SETTLED, settlements, settled_at=now)
 
 
 async def put_off(tx: Transaction, ids: Iterable[UUID], reason: str, due_at: datetime) -> None:
@@ -140,18 +125,4 @@ async def sweep_requests(tx: Transaction, before: datetime, limit: int) -> int:
 def _traced() -> Any:
     return select(requests, entities.c.entry).outerjoin(
         entities, entities.c.id == requests.c.entity_id
-    )
-
-
-def _waiting(row: Any) -> WaitingRequest:
-    return WaitingRequest(
-        row["id"],
-        row["received_at"],
-        row["user_id"],
-        row["entity_id"],
-        row["path"],
-        row["root_id"],
-        row["email"],
-        row["client_address"],
-        row["attempts"],
     )

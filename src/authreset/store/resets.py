@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, exists, insert, or_, select, update
 
 from authreset.rules.outcomes import ResetEnd
 from authreset.store.database import Transaction
-from authreset.store.statements import delete_before
+from authreset.store.statements import delete_before, is_one_of
 from authreset.store.tables import letters, resets
 
 
@@ -44,7 +44,8 @@ async def add_resets(tx: Transaction, added: Sequence[Reset]) -> None:
 
 async def find_unended_resets(tx: Transaction, user_ids: Iterable[int]) -> dict[int, Reset]:
     """Return, by user, the reset that was not ended; its time may be over all the same."""
-    query = select(resets).where(resets.c.user_id.in_(list(user_ids)), resets.c.ended_at.is_(None))
+    is_meant = is_one_of(tx, resets.c.user_id, list(user_ids))
+    query = select(resets).where(is_meant, resets.c.ended_at.is_(None))
     return {row["user_id"]: _reset(row) for row in (await tx.execute(query)).mappings()}
 
 
@@ -85,9 +86,12 @@ async def end_resets(
     tx: Transaction, user_ids: Iterable[int], reason: ResetEnd, now: datetime
 ) -> int:
     """End the open resets of users and return how many there were."""
+    wanted = list(user_ids)
+    if not wanted:
+        return 0
     statement = (
         update(resets)
-        .where(resets.c.user_id.in_(list(user_ids)), resets.c.ended_at.is_(None))
+        .where(is_one_of(tx, resets.c.user_id, wanted), resets.c.ended_at.is_(None))
         .values(ended_at=now, end_reason=reason.value)
     )
     return (await tx.execute(statement)).rowcount

@@ -17,8 +17,10 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
+    literal,
     select,
     tuple_,
+    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -56,11 +58,70 @@ def unnested(columns: Sequence[ColumnClause[Any]], rows: Collection[tuple[Any, .
     statement for each number of rows, and planning it take longer than running it.
     """
     arrays = [
-        bindparam(None, list(values), ARRAY(column.type))
+        bindparam(None, list(values), _array_of(column))
         for column, values in zip(columns, zip(*rows, strict=True), strict=True)
     ]
+    return _unnested(columns, arrays)
+
+
+def unnested_later(columns: Sequence[ColumnClause[Any]]) -> Any:
+    """Return the same for a statement that is kept, and run with a list by each column's name."""
+    arrays = [bindparam(column.name, type_=_array_of(column)) for column in columns]
+    return _unnested(columns, arrays)
+
+
+def _array_of(column: ColumnClause[T]) -> ARRAY[T]:
+    return ARRAY(column.type, dimensions=1)  # though a value may be a list
+
+
+def _unnested(columns: Sequence[ColumnClause[Any]], arrays: Sequence[Any]) -> Any:
     given = func.unnest(*arrays).table_valued(*(column.name for column in columns), name="given")
     return given.render_derived()
+
+
+async def insert_each(
+    tx: Transaction,
+    insert: Any,
+    columns: Sequence[Column[Any]],
+    rows: Collection[tuple[Any, ...]],
+    **alike: Any,
+) -> Any:
+    """Run an INSERT with rows, at least one, each of which has values of its own for these columns.
+
+    All of them get the values in `alike`. Returns what the INSERT returns.
+    """
+    names = [one.name for one in columns]
+    if tx.dialect.name == "sqlite":
+        own_rows = [dict(zip(names, row, strict=True)) | alike for row in rows]
+        return await tx.execute(insert, own_rows)
+    same = [literal(value, insert.table.c[name].type) for name, value in alike.items()]
+    query = select(unnested(columns, rows), *same)
+    return await tx.execute(insert.from_select([*names, *alike], query))
+
+
+async def update_each(
+    tx: Transaction,
+    columns: Sequence[Column[Any]],
+    rows: Collection[tuple[Any, ...]],
+    **alike: Any,
+) -> None:
+    """Change rows, at least one, each to values of its own for these columns: first its key.
+
+    All of them get the values in `alike`.
+    """
+    key, *changed = columns
+    statement = update(key.table).values(alike)
+    if tx.dialect.name == "sqlite":
+        names = ["own_key", *(one.name for one in changed)]
+        own_rows = [dict(zip(names, row, strict=True)) for row in rows]
+        await tx.execute(statement.where(key == bindparam("own_key")), own_rows)
+        return
+    given = unnested(columns, rows)
+    # Found by key, and then joined: a join alone reads all rows of a small table, and PostgreSQL
+    # may keep that plan while a flood fills it.
+    is_meant = is_one_of(tx, key, [own for own, *_ in rows])
+    joined = statement.where(key == given.c[key.name], is_meant)
+    await tx.execute(joined.values({one.name: given.c[one.name] for one in changed}))
 
 
 async def delete_before(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Select,
     Subquery,
     Table,
+    bindparam,
     column,
     func,
     select,
@@ -21,7 +23,8 @@ from sqlalchemy import (
 from sqlalchemy.types import BigInteger, Integer
 
 from authreset.store.database import Transaction
-from authreset.store.statements import unnested
+from authreset.store.statements import unnested_later
+from authreset.store.tables import Instant
 
 MOST_ROOTS = 50
 """On SQLite a batch asks this many roots at most, one by one, so that it stays short."""
@@ -43,66 +46,82 @@ def fair_shares(
     return {root: share + (place < odd) for place, root in enumerate(order)}
 
 
-@dataclass(frozen=True, slots=True)
-class Queue:
-    """Rows that wait, and the partial index by which they are found.
+NOW = bindparam("now", type_=Instant())
+"""The instant at which a queue is asked what is due."""
 
-    The index has the condition `waiting` and the columns root_id and `order`.
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Queue:
+    """Rows that wait, which of them are due at NOW, and the partial index by which they are found.
+
+    The index has the condition `waiting` and the columns root_id and `order`. Each queue is made
+    once, and its statements are kept: to build one takes longer than to run it.
     """
 
     table: Table
     waiting: ColumnElement[bool]
+    due: ColumnElement[bool]
     order: Column[datetime]
 
 
-async def hold_next(
-    tx: Transaction, queue: Queue, due: ColumnElement[bool], *, limit: int, now: datetime
-) -> list[UUID]:
+async def hold_next(tx: Transaction, queue: Queue, *, limit: int, now: datetime) -> list[UUID]:
     """Hold the next due rows until the transaction ends and return their ids.
 
     Each root has the same share of them; who begins changes with the time. What another
     transaction holds is passed over.
     """
-    roots, turn = await _find_roots(tx, queue, due), int(now.timestamp() * 1_000_000)
-    if not roots:
-        return []
+    roots = (await tx.execute(_due_roots(queue), {"now": now})).scalars().all()
+    turn = int(now.timestamp() * 1_000_000)
     if tx.dialect.name != "sqlite":
         shares = fair_shares(roots, limit, turn, most_roots=limit)
-        return list((await tx.execute(_next_of_all(queue, due, shares))).scalars())
+        return await _hold_of_all(tx, queue, shares, now) if shares else []
     held: list[UUID] = []
     for root_id, share in fair_shares(roots, limit, turn).items():
-        held += (await tx.execute(_next_of(queue, due, root_id, share))).scalars()
+        given = {"root_id": root_id, "share": share, "now": now}
+        held += (await tx.execute(_next_of_one(queue), given)).scalars()
     return held
 
 
-def _next_of(queue: Queue, due: ColumnElement[bool], root_id: Any, share: Any) -> Select[UUID]:
-    mine = queue.table.c.root_id == root_id
-    return (
-        select(queue.table.c.id).where(queue.waiting, due, mine).order_by(queue.order).limit(share)
-    )
-
-
-def _next_of_all(queue: Queue, due: ColumnElement[bool], shares: Mapping[int, int]) -> Select[UUID]:
+async def _hold_of_all(
+    tx: Transaction, queue: Queue, shares: Mapping[int, int], now: datetime
+) -> list[UUID]:
     """One statement however many roots: a question to the database costs more than its answer."""
+    given = {"root_id": list(shares), "share": list(shares.values()), "now": now}
+    return list((await tx.execute(_next_of_all(queue), given)).scalars().all())
+
+
+def _next_of(queue: Queue, root_id: Any, share: Any) -> Select[UUID]:
+    mine = queue.table.c.root_id == root_id
+    query = select(queue.table.c.id).where(queue.waiting, queue.due, mine)
+    return query.order_by(queue.order).limit(share)
+
+
+@cache
+def _next_of_one(queue: Queue) -> Select[UUID]:
+    return _next_of(queue, bindparam("root_id"), bindparam("share", type_=Integer()))
+
+
+@cache
+def _next_of_all(queue: Queue) -> Select[UUID]:
     columns = (column("root_id", BigInteger()), column("share", Integer()))
-    given = unnested(columns, list(shares.items()))
-    mine = _next_of(queue, due, given.c.root_id, given.c.share).correlate(given)
+    given = unnested_later(columns)
+    mine = _next_of(queue, given.c.root_id, given.c.share).correlate(given)
     held = mine.with_for_update(skip_locked=True).lateral("held")
     return select(held.c.id).select_from(given.join(held, true()))
 
 
-async def _find_roots(tx: Transaction, queue: Queue, due: ColumnElement[bool]) -> list[int]:
+@cache
+def _due_roots(queue: Queue) -> Select[int]:
     hops, table = _hops(queue), queue.table
     first_due = (
         select(table.c.id)
-        .where(queue.waiting, due, table.c.root_id == hops.c.root_id)
+        .where(queue.waiting, queue.due, table.c.root_id == hops.c.root_id)
         .order_by(queue.order)  # else PostgreSQL may hope to meet one in the whole table soon
         .limit(1)
         .correlate(hops)
         .scalar_subquery()
     )
-    query = select(hops.c.root_id).where(hops.c.root_id.is_not(None), first_due.is_not(None))
-    return list((await tx.execute(query)).scalars())
+    return select(hops.c.root_id).where(hops.c.root_id.is_not(None), first_due.is_not(None))
 
 
 def waiting_rows(queue: Queue, most: int | None, *columns: Column[Any]) -> Subquery:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from authreset.rules.lockout import UserStatus
 from authreset.store.database import Transaction
-from authreset.store.statements import insert_or, is_one_pair_of
+from authreset.store.statements import insert_or, is_one_of, is_one_pair_of
 from authreset.store.tables import entities, password_history, roles, users
 
 FIRST_USER_ID = 1_000_000
@@ -102,7 +102,7 @@ async def find_users(tx: Transaction, ids: Iterable[int]) -> dict[int, User]:
     wanted = set(ids)
     if not wanted:
         return {}
-    found = (await tx.execute(select(users).where(users.c.id.in_(wanted)))).mappings()
+    found = (await tx.execute(select(users).where(is_one_of(tx, users.c.id, wanted)))).mappings()
     return {row["id"]: _user(row) for row in found}
 
 
@@ -117,17 +117,19 @@ async def lock_users(tx: Transaction, ids: Iterable[int]) -> dict[int, User]:
     wanted = sorted(set(ids))
     if not wanted:
         return {}
-    query = select(users).where(users.c.id.in_(wanted)).order_by(users.c.id)
+    query = select(users).where(is_one_of(tx, users.c.id, wanted)).order_by(users.c.id)
     found = (await tx.execute(query.with_for_update(key_share=True))).mappings()
     return {row["id"]: _user(row) for row in found}
 
 
 async def load_role_paths(tx: Transaction, ids: Sequence[int]) -> dict[int, list[str]]:
     """Return, by user, the paths of the nodes where a role is held."""
+    if not ids:
+        return {}
     query = (
         select(roles.c.user_id, entities.c.path)
         .join(entities, entities.c.id == roles.c.entity_id)
-        .where(roles.c.user_id.in_(ids))
+        .where(is_one_of(tx, roles.c.user_id, ids))
     )
     paths: dict[int, list[str]] = {one: [] for one in ids}
     for user_id, path in await tx.execute(query):
