@@ -50,7 +50,10 @@ class Appender(Protocol):
     flights: int
 
     async def append(self, rows: Sequence[Row]) -> None:
-        """Return when every row is on disk; raise StoreUnavailable when that is not certain."""
+        """Return when every row is on disk; raise StoreUnavailable when that is not certain.
+
+        How long a database may keep silent is the caller's matter, who cancels.
+        """
 
     async def close(self) -> None:
         """Let go of the connection."""
@@ -163,9 +166,8 @@ class PostgresAppender:
     async def _execute(self, statement: str, *arguments: Any) -> None:
         connection: Any = None
         try:
-            async with asyncio.timeout(APPEND_SECONDS):
-                connection = await self._connect()
-                await connection.execute(statement, *arguments)
+            connection = await self._connect()
+            await connection.execute(statement, *arguments)
         except BaseException as error:
             if connection is not None:
                 connection.terminate()
@@ -204,8 +206,9 @@ class PostgresAppender:
 
     async def _notify(self) -> None:
         self._notified_at = self._monotonic()
-        with suppress(StoreUnavailable):
-            await self._execute(f"NOTIFY {CHANNEL}")
+        with suppress(StoreUnavailable, TimeoutError):
+            async with asyncio.timeout(APPEND_SECONDS):
+                await self._execute(f"NOTIFY {CHANNEL}")
 
 
 # InternalClientError: asyncpg was told of the connection's end while it began something on it.

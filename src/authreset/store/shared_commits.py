@@ -13,7 +13,7 @@ Done: TypeAlias = Callable[[Exception | None], None]
 """Told how a commit went; must not raise."""
 
 
-QUICK_SECONDS = 0.002
+QUICK_SECONDS = 0.003
 """A commit that takes longer waits for its disk, which writes one at a time."""
 
 
@@ -49,7 +49,6 @@ class SharedCommit(Generic[T]):
         self._patience = patience
         self._monotonic = monotonic
         self._under_way = 0
-        self._were_many = False
         self._commit_took = 0.0  # seconds, the last one
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -89,18 +88,19 @@ class SharedCommit(Generic[T]):
         while self._tasks:
             await asyncio.wait(self._tasks)
 
+    def _is_quick(self) -> bool:
+        return self._commit_took < QUICK_SECONDS
+
     def _has_room(self) -> bool:
-        flights = self._flights if self._commit_took < QUICK_SECONDS else 1
-        return self._under_way < flights
+        return self._under_way < (self._flights if self._is_quick() else 1)
 
     async def _flush_all(self) -> None:
         try:
             while self._waiting:
-                if self._were_many:
+                if not self._is_quick():
                     await self._gather()
                 batch = self._waiting[: self._most_at_once]
                 del self._waiting[: self._most_at_once]
-                self._were_many = len(batch) > 1
                 await self._flush(batch)
         finally:
             # Counted here and not when the task is done: an item may come between the two.
@@ -110,7 +110,7 @@ class SharedCommit(Generic[T]):
         """Let the loop hand in what has arrived, as long as every turn of it brings more.
 
         Callers who were just told come back one after the other. The first of them, flushed alone,
-        would make all others wait for one more commit.
+        would make all others wait for one more slow commit.
         """
         seen, until = 0, self._monotonic() + self._commit_took / 2
         while seen < len(self._waiting) < self._most_at_once and self._monotonic() < until:
