@@ -12,7 +12,7 @@ from rich.console import Console
 
 from bench import choices
 from bench.choices import Choice
-from bench.marked import MissingMarksError, check_marks, write_block
+from bench.marked import Block, MissingMarksError
 from bench.measure import measure
 from bench.report import Report
 from bench.rows import Effort
@@ -35,6 +35,7 @@ Examples:
 
 The exit status is 1 if something chosen could not be measured; the table says why."""
 
+BLOCK = Block("bench", "bench --write")
 FILE_WIDTH = 140
 """Columns of the tables when they go into a file or a pipe."""
 
@@ -68,7 +69,7 @@ def main(
     """Measure what was chosen."""
     try:
         if write is not None:
-            check_marks(write)
+            BLOCK.check(write)
         choice = Choice(
             rows=choices.words(rows, choices.ROWS, "--rows"),
             databases=choices.words(databases, DATABASES, "--databases"),
@@ -96,7 +97,7 @@ def publish(report: Report, json_file: Path | None, write: Path | None) -> None:
     if json_file is not None:
         json_file.write_text(json.dumps(report.as_json(), indent=2) + "\n", "utf-8")
     if write is not None:
-        write_block(write, report.markdown())
+        BLOCK.write(write, report.markdown())
 
 
 def _connections(quick: bool) -> str:

@@ -1,29 +1,42 @@
-"""Replacing the block between two marks of a Markdown file. What is in the block is not known."""
+"""Replacing the block between two marks of a Markdown file, whatever is in it."""
 
+from dataclasses import dataclass
 from pathlib import Path
-
-BEGIN = "<!-- bench: begin, written by `python -m bench --write` -->"
-END = "<!-- bench: end -->"
 
 
 class MissingMarksError(ValueError):
-    """A file has not exactly one pair of marks, in their order."""
+    """A file has not exactly one pair of a block's marks, in their order."""
 
 
-def replace_block(text: str, block: str) -> str:
-    """Return the text with what stands between the marks replaced; raise MissingMarksError."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end or BEGIN in rest or END in before + after:
-        raise MissingMarksError(f"needs one line {BEGIN} and one line {END} after it")
-    return f"{before}{BEGIN}\n\n{block.strip()}\n\n{END}{after}"
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What a program writes into a page; `program` as in `python -m PROGRAM`."""
 
+    name: str
+    program: str
 
-def check_marks(path: Path) -> None:
-    """Raise MissingMarksError or OSError if `write_block` would: before a long run, not after."""
-    replace_block(path.read_text("utf-8"), "")
+    @property
+    def begin(self) -> str:
+        """The line before the block."""
+        return f"<!-- {self.name}: begin, written by `python -m {self.program}` -->"
 
+    @property
+    def end(self) -> str:
+        """The line after the block."""
+        return f"<!-- {self.name}: end -->"
 
-def write_block(path: Path, block: str) -> None:
-    """Replace the block of a file."""
-    path.write_text(replace_block(path.read_text("utf-8"), block), "utf-8")
+    def replace(self, text: str, content: str) -> str:
+        """Return the text with what stands between the marks replaced; raise MissingMarksError."""
+        before, begin, rest = text.partition(self.begin)
+        _, end, after = rest.partition(self.end)
+        if not begin or not end or self.begin in rest or self.end in before + after:
+            raise MissingMarksError(f"needs one line {self.begin} and one line {self.end} after it")
+        return f"{before}{begin}\n\n{content.strip()}\n\n{end}{after}"
+
+    def check(self, path: Path) -> None:
+        """Raise MissingMarksError or OSError if `write` would: before a long run, not after."""
+        self.replace(path.read_text("utf-8"), "")
+
+    def write(self, path: Path, content: str) -> None:
+        """Replace the block in a file."""
+        path.write_text(self.replace(path.read_text("utf-8"), content), "utf-8")

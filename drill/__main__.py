@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from bench.marked import Block, MissingMarksError
 from rich.console import Console
 from rich.progress import Progress
 
 from drill.backlog import BacklogReport, share_backlog
 from drill.faults import ALL
-from drill.marked import MissingMarksError, check_marks, write_block
 from drill.place import CannotDrill
 from drill.report import Report
 from drill.rounds import Plan, Say
@@ -42,6 +42,7 @@ Examples:
 
 The exit status is 1 if a promise was broken, 2 if the drill could not begin."""
 
+BLOCKS = {name: Block(name, "drill") for name in ("drill-postgres", "drill-sqlite", "backlog")}
 WIDTH = 180
 """Columns of the table when it goes into a file or a pipe."""
 
@@ -118,7 +119,7 @@ def backlog(
     counts = [int(word) for word in workers.split(",")]
     with _told():
         if write is not None:
-            check_marks(write, "backlog")
+            BLOCKS["backlog"].check(write)
         report = share_backlog(requests, serves, counts, solo, _command(), bar)
     _publish(report, "backlog", write, as_json=as_json)
 
@@ -139,7 +140,7 @@ def bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
 def _attempt(plan: Plan, write: Path | None, *, is_watched: bool) -> Report:
     with _told():
         if write is not None:
-            check_marks(write, _block(plan))
+            BLOCKS[_block(plan)].check(write)
         return drill(plan, _command(), progress(), is_watched=is_watched)
 
 
@@ -167,7 +168,7 @@ def _publish(
         console = Console()
         report.show(console if console.is_terminal else Console(width=WIDTH))
     if write is not None:
-        write_block(write, block, report.markdown())
+        BLOCKS[block].write(write, report.markdown())
     raise typer.Exit(0 if report.is_clean else 1)
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from bench.marked import Block, MissingMarksError
 from bench.workshop import default_parent
 from rich.console import Console
 
 from silence import choices
 from silence.choices import Choice
 from silence.measure import measure
-from silence.report import MissingMarksError, Report, check_marks, write_block
+from silence.report import Report
 from silence.service import DATABASES
 
 EXAMPLES = """Measure what a caller can learn from answers and their timing.
@@ -36,6 +37,7 @@ Examples:
 
 The exit status is 1 if classes can be told apart, or the control's millisecond was not found."""
 
+BLOCK = Block("silence", "silence --write")
 FILE_WIDTH = 160
 """Columns of the tables when they go into a file or a pipe."""
 
@@ -75,7 +77,7 @@ def main(
     """Measure what was chosen."""
     try:
         if write is not None:
-            check_marks(write)
+            BLOCK.check(write)
         choice = Choice(
             databases=choices.words(database, DATABASES, "--database"),
             series=choices.words(series, choices.SERIES, "--series"),
@@ -105,7 +107,7 @@ def publish(report: Report, json_file: Path | None, write: Path | None) -> None:
     if json_file is not None:
         json_file.write_text(json.dumps(report.as_json(), indent=2) + "\n", "utf-8")
     if write is not None:
-        write_block(write, report.markdown())
+        BLOCK.write(write, report.markdown())
 
 
 if __name__ == "__main__":

@@ -1,9 +1,7 @@
-"""A whole run as one value: for a terminal, as Markdown between two marks, as JSON."""
+"""A whole run as one value: for a terminal, as Markdown, as JSON."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from bench.tables import Table
@@ -20,14 +18,6 @@ from silence.findings import (
     Verdict,
 )
 from silence.service import DATABASES
-
-BEGIN = "<!-- silence: begin, written by `python -m silence --write` -->"
-END = "<!-- silence: end -->"
-_BLOCK = re.compile(f"(?s)(?<={re.escape(BEGIN)}\n).*(?={re.escape(END)})")
-
-
-class MissingMarksError(ValueError):
-    """A file has not exactly one pair of marks, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +68,6 @@ class Report:
             "failures": self.failures,
             "findings": [one.as_json() for one in self.findings],
         }
-
-
-def replace_block(text: str, block: str) -> str:
-    """Return the text with what stands between the marks replaced; raise MissingMarksError."""
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or not _BLOCK.search(text):
-        raise MissingMarksError(f"needs one line {BEGIN} and one line {END} after it")
-    return _BLOCK.sub(lambda _: f"\n{block.strip()}\n\n", text)
-
-
-def check_marks(path: Path) -> None:
-    """Raise MissingMarksError or OSError if `write_block` would: before a long run, not after."""
-    replace_block(path.read_text("utf-8"), "")
-
-
-def write_block(path: Path, block: str) -> None:
-    """Replace the block of a file."""
-    path.write_text(replace_block(path.read_text("utf-8"), block), "utf-8")
 
 
 def _summary(findings: Sequence[Finding]) -> Table:

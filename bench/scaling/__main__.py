@@ -18,8 +18,8 @@ from rich.console import Console
 
 from bench.choices import counts, words
 from bench.machine import describe_machine
+from bench.marked import Block, MissingMarksError
 from bench.postgres import SETTINGS, Cluster, postgres
-from bench.scaling.marked import MissingMarksError, check_marks, write_block
 from bench.scaling.parts import PARTS, QUICK, Result, Sizes
 from bench.scaling.stage import stage
 from bench.tables import Table
@@ -41,6 +41,7 @@ Examples:
 
 --write replaces the block of each part that was measured; the others stay as they are."""
 
+BLOCKS = {name: Block(f"scaling {name}", "bench.scaling --write") for name in PARTS}
 FILE_WIDTH = 140
 """Columns of the tables when they go into a file or a pipe."""
 
@@ -70,7 +71,8 @@ def main(
         chosen = words(parts, list(PARTS), "--parts")
         sizes = _sizes(QUICK if quick else Sizes(), rows, tenants, backlog, rounds)
         if write is not None:
-            check_marks(write, chosen)
+            for name in chosen:
+                BLOCKS[name].check(write)
     except (ValueError, OSError, MissingMarksError) as error:
         raise typer.BadParameter(str(error)) from None
     with cluster(directory or default_parent()) as (home, running), stage(_progress()) as shown:
@@ -112,7 +114,7 @@ def publish(results: dict[str, Result], facts: list[str], write: Path | None) ->
         for table in result.tables:
             console.print(table.rich())
         if write is not None:
-            write_block(write, name, "\n\n".join([*map(_markdown, result.tables), *facts]))
+            BLOCKS[name].write(write, "\n\n".join([*map(_markdown, result.tables), *facts]))
     for fact in facts:
         console.print(fact, highlight=False)
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from bench.marked import BEGIN, END, MissingMarksError, replace_block, write_block
+from bench.marked import Block, MissingMarksError
 from bench.plan import Outcome
 from bench.probe import Finding, medians
 from bench.report import Report
@@ -89,11 +89,15 @@ def test_a_failed_row_says_why_and_the_report_is_incomplete() -> None:
     assert report.as_json()["rows"][0]["failure"] == "StartError: not installed"
 
 
+BLOCK = Block("table", "program")
+BEGIN, END = BLOCK.begin, BLOCK.end
+
+
 def test_only_the_marked_block_is_replaced(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    write_block(page, "new")
-    write_block(page, "newer")
+    BLOCK.write(page, "new")
+    BLOCK.write(page, "newer")
     assert page.read_text() == f"before\n{BEGIN}\n\nnewer\n\n{END}\nafter\n"
 
 
@@ -102,4 +106,4 @@ def test_only_the_marked_block_is_replaced(tmp_path: Path) -> None:
 )
 def test_a_page_without_one_pair_of_marks_is_left_alone(text: str) -> None:
     with pytest.raises(MissingMarksError):
-        replace_block(text, "new")
+        BLOCK.replace(text, "new")

@@ -9,7 +9,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import bench.__main__
+import bench.scaling.__main__
+import drill.__main__
 import pytest
+import silence.__main__
 import typer.main
 from prometheus_client import REGISTRY
 
@@ -189,3 +193,17 @@ def anchors(text: str) -> set[str]:
     """Return the anchors that GitHub gives to headings."""
     plain = (re.sub(r"[^\w\- ]", "", one.lower()) for one in HEADING.findall(FENCE.sub("", text)))
     return {one.strip().replace(" ", "-") for one in plain}
+
+
+@pytest.mark.parametrize(
+    ("page", "blocks"),
+    [
+        ("performance", [bench.__main__.BLOCK]),
+        ("scaling", bench.scaling.__main__.BLOCKS.values()),
+        ("reliability", drill.__main__.BLOCKS.values()),
+        ("silence", [silence.__main__.BLOCK]),
+    ],
+)
+def test_page_has_a_place_for_each_table_that_a_program_writes(page: str, blocks: Any):
+    for block in blocks:
+        block.check(ROOT / "docs" / f"{page}.md")

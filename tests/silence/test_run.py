@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from bench.processes import ROOT
-from silence.report import BEGIN, END, MissingMarksError, replace_block
+from silence.__main__ import BLOCK
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -18,7 +18,7 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
 def test_a_caller_learns_nothing_from_the_service_as_shipped(database: str, tmp_path: Path) -> None:
     page, data = tmp_path / "page.md", tmp_path / "data.json"
-    page.write_text(f"# Silence\n\n{BEGIN}\n{END}\n\nThe end.\n")
+    page.write_text(f"# Silence\n\n{BLOCK.begin}\n{BLOCK.end}\n\nThe end.\n")
     options = ["--quick", "--database", database, "--series", "reset"]
     done = run(*options, "--write", page, "--json", data)
 
@@ -55,11 +55,3 @@ def test_the_help_has_examples() -> None:
 
     assert done.returncode == 0
     assert "python -m silence --quick" in done.stdout
-
-
-def test_only_the_block_between_the_marks_is_replaced() -> None:
-    text = f"before\n{BEGIN}\nold\n{END}\nafter\n"
-
-    assert replace_block(text, "new") == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
-    with pytest.raises(MissingMarksError):
-        replace_block("no marks", "new")
