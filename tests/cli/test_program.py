@@ -110,6 +110,12 @@ def test_the_embedded_database_is_migrated_by_whatever_opens_it(fresh: Program) 
     assert fresh.do("migrate")["applied"] == []
 
 
+def test_a_place_that_begins_with_migrate_has_its_key_too(fresh: Program) -> None:
+    """Else whatever comes next takes the key for lost, and refuses to make one."""
+    fresh.do("migrate")
+    assert fresh.do("organization", "list") == {"entities": []}
+
+
 def test_migrate_tells_what_it_applied_once(fresh: Program) -> None:
     first, second = fresh.do("migrate"), fresh.do("migrate")
     assert first["applied"]

@@ -2,7 +2,9 @@
 
 from authreset.cli.answers import Answer, Outcome, Refusal
 from authreset.cli.opening import make_database
+from authreset.clock import random_bytes
 from authreset.config import Settings
+from authreset.keys import load_keyring
 from authreset.store.database import Database
 from authreset.store.roles import RIGHTS, grant_roles
 from authreset.store.schema import migrate as apply
@@ -17,6 +19,9 @@ async def migrate(settings: Settings, *, with_roles: bool) -> Outcome:
             "--roles: the embedded database has no roles",
             "leave --roles out, or set AUTHRESET_DATABASE_URL to a PostgreSQL database",
         )
+    if not database.is_postgres:
+        # Made together with the database: a key that is missing beside one counts as lost.
+        load_keyring(settings, random_bytes)
     try:
         return await _migrate(database, with_roles=with_roles)
     finally:
