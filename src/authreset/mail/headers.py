@@ -9,7 +9,7 @@ ends and all. So names are cleaned on the way in, and this module writes the lin
 import re
 import unicodedata
 from base64 import b64encode
-from email.headerregistry import Address
+from email.headerregistry import Address, HeaderRegistry
 from email.policy import EmailPolicy
 from typing import Any
 
@@ -43,10 +43,26 @@ def mailbox(name: str, address: str) -> Address:
     return Address(name, local, domain)
 
 
+class _Kinds(HeaderRegistry):
+    """The standard registry makes a class anew for each header of each letter; this keeps them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: dict[str, type] = {}
+
+    def __getitem__(self, name: str) -> type:
+        if name not in self._made:
+            self._made[name] = super().__getitem__(name)
+        return self._made[name]
+
+
 class LetterPolicy(EmailPolicy):
     """Serialises a letter: CRLF line ends, names as RFC 2047 says, one header a value."""
 
     linesep = "\r\n"
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{"header_factory": _Kinds()} | settings)
 
     def fold(self, name: str, value: Any) -> str:
         """Return the header's lines as text."""
