@@ -122,7 +122,7 @@ def _settle(site: Site) -> Sample:
 def ask(site: Site, number: int, email: str) -> Any:
     """Return a request at the root of that number, as the intake appends it."""
     root = root_of(number, site.content)
-    now = site.rules.clock().timestamp()
+    now = site.rules.clock()
     return (uuid4(), now, "api", 1, None, root, root, email, "203.0.113.7")
 
 

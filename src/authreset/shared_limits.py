@@ -29,7 +29,11 @@ class SharedLimits:
     """
 
     def __init__(
-        self, url: str, rates: Mapping[str, Rate | None], monotonic: Callable[[], float]
+        self,
+        url: str,
+        rates: Mapping[str, Rate | None],
+        monotonic: Callable[[], float],
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         scheme, _, rest = url.partition("://")
         tls = "s" if scheme.endswith("s") and scheme not in ("redis", "valkey") else ""
@@ -37,8 +41,8 @@ class SharedLimits:
             f"async+redis{tls}://{rest}",
             implementation="redispy",
             key_prefix="authreset",
-            socket_timeout=ANSWER_SECONDS,
-            socket_connect_timeout=ANSWER_SECONDS,
+            socket_timeout=answer_seconds,
+            socket_connect_timeout=answer_seconds,
         )
         self._limiter = SlidingWindowCounterRateLimiter(self._storage)
         self._items: dict[str, RateLimitItem] = {
