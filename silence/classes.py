@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 DOMAIN = "silence.example"
-LOCAL = 18
+LOCAL = 32
 """Octets of every local part on the wire, so that no class is told by its length."""
 
 

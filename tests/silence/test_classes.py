@@ -1,7 +1,8 @@
 """The addresses of the classes: well formed, all different, all of one length, spelt as meant."""
 
 import pytest
-from silence.classes import ALL_KINDS, Kind, address, find, stored_address
+from silence.choices import REQUESTS
+from silence.classes import ALL_KINDS, UNICODE, Kind, address, find, stored_address
 from silence.questions import Asking
 
 from authreset.rules.addresses import address_key, is_address
@@ -35,3 +36,8 @@ def test_no_address_is_in_two_classes() -> None:
 def test_an_unknown_class_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="'stranger' is none of unknown, active"):
         find(["active", "stranger"])
+
+
+def test_a_whole_run_has_an_address_for_each_of_its_users() -> None:
+    users = range(2 * REQUESTS)
+    assert len({stored_address(UNICODE, number) for number in users}) == len(users)
