@@ -90,7 +90,8 @@ def _yield_to_the_intake() -> None:
     """Let callers go first where worker and intake share cores."""
     os.nice(NICENESS)
     if hasattr(os, "SCHED_BATCH"):  # its wake-ups interrupt nobody (sched(7))
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        with contextlib.suppress(OSError):  # a sandbox may not allow it
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     # Linux weighs sessions before processes (sched(7), autogroup), and each child has its own.
     with contextlib.suppress(OSError), open("/proc/self/autogroup", "w") as autogroup:
         autogroup.write(str(NICENESS))
