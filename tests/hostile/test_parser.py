@@ -50,3 +50,11 @@ async def test_answer_is_the_contracts_and_alike_by_both_ways(deck: Deck, given,
     short, usual = await both_ways(deck, fields, body)
     assert short == usual
     assert complaint_of(short) is None
+
+
+async def test_how_deep_is_too_deep_does_not_depend_on_the_way(deck: Deck):
+    """The decoders go as deep as the stack allows, and by one way it is higher already."""
+    fields = [("Host", "x"), ("Content-Type", "application/json"), ("requestToken", deck.token)]
+    for depth in (*range(190, 210), *range(900, 1000)):
+        short, usual = await both_ways(deck, fields, b'{"x":' * depth + b"!")
+        assert short == usual
