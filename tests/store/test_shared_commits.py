@@ -157,21 +157,23 @@ class Watch:
         return self.now
 
 
+def timed(disk: Disk, took: float, flights: int = 1) -> tuple[SharedCommit[int], Watch]:
+    """Return commits to a disk that take so long, by the watch that is returned with them."""
+    watch = Watch()
+
+    async def commit(items: list[int]) -> None:
+        await disk.commit(items)
+        watch.now += took
+
+    return SharedCommit(commit, flights=flights, monotonic=watch), watch
+
+
 class TestTwoFlights:
     """Two commits at once while they are quick; one where each waits for a slow disk."""
 
-    def make(self, disk: Disk, took: float) -> tuple[SharedCommit[int], Watch]:
-        watch = Watch()
-
-        async def commit(items: list[int]) -> None:
-            await disk.commit(items)
-            watch.now += took
-
-        return SharedCommit(commit, flights=2, monotonic=watch), watch
-
     async def test_quick_commits_overlap(self):
         disk = Disk()
-        commits, _ = self.make(disk, took=0.001)
+        commits, _ = timed(disk, 0.001, flights=2)
         await commits.add(0)
         disk.hold()
         tasks = [task for n in (1, 2, 3) for task in await start(commits.add(n))]
@@ -182,7 +184,7 @@ class TestTwoFlights:
 
     async def test_slow_commits_do_not(self):
         disk = Disk()
-        commits, _ = self.make(disk, took=0.005)
+        commits, _ = timed(disk, 0.005, flights=2)
         await commits.add(0)
         disk.hold()
         tasks = [task for n in (1, 2, 3) for task in await start(commits.add(n))]
@@ -195,15 +197,6 @@ class TestTwoFlights:
 class TestCallersWhoComeBack:
     """A batch, once told, comes back one caller a turn of the loop; it shares a commit again."""
 
-    def make(self, disk: Disk, took: float) -> tuple[SharedCommit[int], Watch]:
-        watch = Watch()
-
-        async def commit(items: list[int]) -> None:
-            watch.now += took
-            await disk.commit(items)
-
-        return SharedCommit(commit, monotonic=watch), watch
-
     async def come_back(self, commits: SharedCommit[int], watch: Watch, pause: float) -> None:
         tasks = []
         for n in range(10, 16):
@@ -214,14 +207,14 @@ class TestCallersWhoComeBack:
 
     async def test_they_share_one_commit(self):
         disk = Disk()
-        commits, watch = self.make(disk, took=0.005)
+        commits, watch = timed(disk, took=0.005)
         await settled(*(commits.add(n) for n in range(6)))
         await self.come_back(commits, watch, pause=0.0001)
         assert disk.flushes == [[*range(6)], [*range(10, 16)]]
 
     async def test_gathering_ends_after_half_a_commit(self):
         disk = Disk()
-        commits, watch = self.make(disk, took=0.005)
+        commits, watch = timed(disk, took=0.005)
         await settled(*(commits.add(n) for n in range(6)))
         await self.come_back(commits, watch, pause=0.001)
         first_back = disk.flushes[1]
@@ -230,7 +223,7 @@ class TestCallersWhoComeBack:
 
     async def test_nobody_waits_when_the_next_turn_brings_nothing(self):
         disk = Disk()
-        commits, _ = self.make(disk, took=60.0)
+        commits, _ = timed(disk, took=60.0)
         await settled(*(commits.add(n) for n in range(6)))
         disk.hold()
         (task,) = await start(commits.add(7), turns=3)

@@ -91,24 +91,18 @@ def problem_page(request: Request, fault: Fault) -> Response:
     return page(view, fault)
 
 
-def slow_down(seconds: float) -> Fault:
+def slow_down(
+    seconds: float, explanation: str = "Too many requests come from your network."
+) -> Fault:
     """Return what a person is told who sends too much."""
     fault = too_many(seconds)
-    return replace(
-        fault,
-        explanation="Too many requests come from your network.",
-        todo=f"Wait {fault.retry_after} seconds, then try again.",
-    )
+    todo = f"Wait {fault.retry_after} seconds, then try again."
+    return replace(fault, explanation=explanation, todo=todo)
 
 
 def overused(seconds: float) -> Fault:
     """Return what whoever holds a link or a session is told who brings too many passwords."""
-    fault = too_many(seconds)
-    return replace(
-        fault,
-        explanation="Too many passwords were tried here. Nothing was changed.",
-        todo=f"Wait {fault.retry_after} seconds, then try again.",
-    )
+    return slow_down(seconds, "Too many passwords were tried here. Nothing was changed.")
 
 
 def telling(
