@@ -154,7 +154,12 @@ class PostgresAppender:
 
     async def append(self, rows: Sequence[Row]) -> None:
         """Write rows in one statement, which is a transaction of its own."""
-        await self._execute(self._choose_statement(), *zip(*rows, strict=True))
+        wakes = self._hint_now()
+        if len(rows) == 1:
+            await self._execute(_INSERT_ONE_AND_WAKE if wakes else _INSERT_ONE, *rows[0])
+        else:
+            columns = zip(*rows, strict=True)
+            await self._execute(_INSERT_AND_WAKE if wakes else _INSERT, *columns)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -189,16 +194,17 @@ class PostgresAppender:
             statement_cache_size=0 if self._pooled else 100,
         )
 
-    def _choose_statement(self) -> str:
+    def _hint_now(self) -> bool:
+        """Tell whether an append that begins now hints to the worker; else one follows soon."""
         now = self._monotonic()
         if now - self._notified_at >= NOTIFY_SECONDS:
             self._notified_at = now
-            return _INSERT_AND_WAKE
+            return True
         if self._trailing is None:
             # The rows after the last hint must not wait for the worker's own look.
             loop = asyncio.get_running_loop()
             self._trailing = loop.call_later(NOTIFY_SECONDS, self._notify_soon)
-        return _INSERT
+        return False
 
     def _notify_soon(self) -> None:
         self._trailing = None
@@ -214,8 +220,13 @@ class PostgresAppender:
 # InternalClientError: asyncpg was told of the connection's end while it began something on it.
 _OUTAGES = (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, asyncpg.InternalClientError)
 _TYPES = ("uuid", "timestamptz", "text", "bigint", "bigint", "bigint", "bigint", "text", "text")
-_INSERT = "INSERT INTO requests ({}) SELECT * FROM unnest({})".format(  # noqa: S608 -- likewise
-    ", ".join(COLUMNS), ", ".join(f"${n}::{type}[]" for n, type in enumerate(_TYPES, 1))
+_INTO = f"INSERT INTO requests ({', '.join(COLUMNS)})"
+_INSERT = "{} SELECT * FROM unnest({})".format(  # noqa: S608 -- of our own constants, as below
+    _INTO, ", ".join(f"${n}::{type}[]" for n, type in enumerate(_TYPES, 1))
 )
+# A lone caller waits for this statement alone; without arrays it takes a tenth less.
+_INSERT_ONE = "{} VALUES ({})".format(_INTO, ", ".join(f"${n}" for n in range(1, len(COLUMNS) + 1)))
+
 # The hint commits with the rows. It costs more than they do, so a busy intake gives it seldom.
-_INSERT_AND_WAKE = f"WITH added AS ({_INSERT}) SELECT pg_notify('{CHANNEL}', '')"
+_WAKING = "WITH added AS ({}) SELECT pg_notify('" + CHANNEL + "', '')"
+_INSERT_AND_WAKE, _INSERT_ONE_AND_WAKE = _WAKING.format(_INSERT), _WAKING.format(_INSERT_ONE)
