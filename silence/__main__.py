@@ -6,6 +6,7 @@ import shlex
 import signal
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -94,16 +95,17 @@ def main(
         prefix="authreset-silence-", dir=directory or default_parent(), ignore_cleanup_errors=True
     ) as made:
         os.chmod(made, 0o755)  # PostgreSQL's own user passes through it
-        report = measure(choice, Path(made), command, Console(stderr=True))
-    publish(report, json_file, write)
+        keep = partial(keep_in, json_file, write)
+        report = measure(choice, Path(made), command, Console(stderr=True), keep)
+    console = Console()
+    report.show(console if console.is_terminal else Console(width=FILE_WIDTH))
+    keep(report)
     if not report.is_well():
         raise typer.Exit(1)
 
 
-def publish(report: Report, json_file: Path | None, write: Path | None) -> None:
-    """Print the tables and write the files that were asked for."""
-    console = Console()
-    report.show(console if console.is_terminal else Console(width=FILE_WIDTH))
+def keep_in(json_file: Path | None, write: Path | None, report: Report) -> None:
+    """Write the files that were asked for."""
     if json_file is not None:
         json_file.write_text(json.dumps(report.as_json(), indent=2) + "\n", "utf-8")
     if write is not None:

@@ -3,6 +3,7 @@
 No measuring and no printing here.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -57,8 +58,17 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """One of the different answers to a series: how often, and the classes that it was given to."""
+
+    answer: str
+    count: int
+    names: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """One analysis of one series on one database. `shapes`: how many different answers there were.
+    """One analysis of one series on one database. `shapes`: its answers, the usual one first.
 
     `must_find` tells whether it is a failure when the control was not found.
     """
@@ -68,7 +78,7 @@ class Finding:
     title: str
     times: Sequence[Times]
     pairs: Sequence[Pair]
-    shapes: int
+    shapes: Sequence[Shape]
     must_find: bool
 
     def judged(self) -> list[Pair]:
@@ -88,7 +98,7 @@ class Finding:
         """Tell whether no pair was heard, the control was found and all answers were one."""
         seen = {pair.verdict for pair in self.pairs}
         is_blind = self.must_find and Verdict.MISSED in seen
-        return self.shapes == 1 and Verdict.HEARD not in seen and not is_blind
+        return len(self.shapes) == 1 and Verdict.HEARD not in seen and not is_blind
 
     def as_json(self) -> dict[str, Any]:
         """Return everything for `json.dump`."""
@@ -125,7 +135,7 @@ def analyse(
     judges_probes: bool = True,
 ) -> Iterator[Finding]:
     """Compare the answers of a series, then the probes that followed them where there were any."""
-    shapes = len(set[bytes]().union(*(one.shapes for one in subjects)))
+    shapes = _shapes(subjects)
     answers = {one: sorted(one.answers) for one in subjects}
     probes = {one: sorted(one.probes) for one in subjects if one.probes}
     yield Finding(database, name, title, *_compare_all(answers), shapes, must_find)
@@ -133,6 +143,16 @@ def analyse(
         after = f"what follows {title}"
         times, pairs = _compare_all(probes, judges_probes)
         yield Finding(database, f"after {name}", after, times, pairs, shapes, must_find)
+
+
+def _shapes(subjects: Sequence[Subject]) -> list[Shape]:
+    counted = sum((one.shapes for one in subjects), Counter[bytes]())
+    return [
+        Shape(
+            answer.decode("latin-1"), count, [one.name for one in subjects if answer in one.shapes]
+        )
+        for answer, count in counted.most_common()
+    ]
 
 
 def _compare_all(

@@ -1,7 +1,7 @@
 """One run from a choice to a report, with its progress shown."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bar
 
 from silence.choices import Choice
+from silence.findings import Finding
 from silence.report import Report, notes
 from silence.series import run_series
 from silence.service import DATABASES, cabin
@@ -20,10 +21,17 @@ from silence.service import DATABASES, cabin
 DRAW_SECONDS = 1.0
 
 
-def measure(choice: Choice, directory: Path, command: str, console: Console) -> Report:
+def measure(
+    choice: Choice,
+    directory: Path,
+    command: str,
+    console: Console,
+    keep: Callable[[Report], None] = lambda report: None,
+) -> Report:
     """Measure what was chosen, in an empty directory; progress goes to the console.
 
-    What cannot be started is told in the report, beside what was measured before it.
+    What cannot be started is told in the report, beside what was measured before it. `keep` gets
+    the report after each series, so that a run of hours that is ended early was not for nothing.
     """
     report = Report(command, {}, notes(choice.seed), [], {})
     with shown(console) as display:
@@ -32,7 +40,9 @@ def measure(choice: Choice, directory: Path, command: str, console: Console) -> 
             home.mkdir(mode=0o755)
             display.say(f"{DATABASES[database]}: preparing")
             try:
-                _measure_on(database, home, choice, report, display)
+                for finding in _measure_on(database, home, choice, report, display):
+                    report.findings.append(finding)
+                    keep(report)
             except StartError as error:
                 report.failures[database] = str(error)
     return report
@@ -40,14 +50,13 @@ def measure(choice: Choice, directory: Path, command: str, console: Console) -> 
 
 def _measure_on(
     database: str, home: Path, choice: Choice, report: Report, display: "Display"
-) -> None:
+) -> Iterator[Finding]:
     with cabin(home, database) as made:
         facts = describe_machine(home, made.cluster)
         # Those of the first database: SQLite's turn does not know the version of PostgreSQL.
         report.machine.update(report.machine or facts)
         progress = partial(display.update, database)
-        for finding in run_series(made, database, choice.plan(), progress):
-            report.findings.append(finding)
+        yield from run_series(made, database, choice.plan(), progress)
 
 
 class Display:

@@ -36,7 +36,12 @@ class Report:
 
     def tables(self) -> list[Table]:
         """Return the summary, and a table of classes for each finding."""
-        return [_summary(self.findings), *map(_classes, self.findings)]
+        strays = _strays(self.findings)
+        return [
+            _summary(self.findings),
+            *([strays] if strays.lines else []),
+            *map(_classes, self.findings),
+        ]
 
     def show(self, console: Console) -> None:
         """Print the tables and what they were measured on."""
@@ -80,12 +85,16 @@ def _summary_line(finding: Finding) -> list[str]:
     pairs = finding.judged() or finding.compared()
     areas = [pair.area.value for pair in pairs]
     fewest = min(one.count for one in finding.times)
-    words = [DATABASES[finding.database], finding.series, f"{fewest:,}", str(len(pairs))]
+    words = [*_where(finding), f"{fewest:,}", str(len(pairs))]
     if not pairs:
         return [*words, "-", "-", "-", _controls(finding), _shapes(finding)]
     widest = max(pairs, key=lambda pair: pair.area.distance)
     spread = f"{min(areas):.4f} to {max(areas):.4f}"
     return [*words, spread, _pair(widest), _verdict(pairs), _controls(finding), _shapes(finding)]
+
+
+def _where(finding: Finding) -> tuple[str, str]:
+    return DATABASES[finding.database], finding.series
 
 
 def _verdict(judged: Sequence[Pair]) -> str:
@@ -101,7 +110,19 @@ def _controls(finding: Finding) -> str:
 
 
 def _shapes(finding: Finding) -> str:
-    return "one and the same" if finding.shapes == 1 else f"{finding.shapes} DIFFERENT"
+    count = len(finding.shapes)
+    return "one and the same" if count == 1 else f"{count} DIFFERENT"
+
+
+def _strays(findings: Sequence[Finding]) -> Table:
+    """Tell of each answer that was not the usual one of its series."""
+    heads = ["database", "series", "answer", "asked for", "times"]
+    lines = [
+        [*_where(one), repr(stray.answer), ", ".join(stray.names), f"{stray.count:,}"]
+        for one in findings
+        for stray in one.shapes[1:]
+    ]
+    return Table("Other answers than the usual one", heads, lines, text_columns=4)
 
 
 def _pair(pair: Pair) -> str:

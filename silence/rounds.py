@@ -5,6 +5,7 @@ import random
 import re
 import time
 from array import array
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -37,7 +38,7 @@ class Subject:
     typed: Callable[[int], bytes] | None = None
     answers: "array[int]" = field(default_factory=lambda: array("q"))
     probes: "array[int]" = field(default_factory=lambda: array("q"))
-    shapes: set[bytes] = field(default_factory=set)
+    shapes: Counter[bytes] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ def _ask(subject: Subject, number: int) -> None:
     subject.answers.append(taken)
     if subject.typed is not None:
         answer = answer.replace(subject.typed(number), b"TYPED")
-    subject.shapes.add(_ITS_OWN.sub(rb"\1: ITS OWN", answer))
+    subject.shapes[_ITS_OWN.sub(rb"\1: ITS OWN", answer)] += 1
 
 
 def _probe(subject: Subject, train: Train, number: int) -> None:

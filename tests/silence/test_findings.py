@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from silence.auc import Area
 from silence.findings import Finding, Verdict, analyse, is_found, judge
+from silence.report import Report
 from silence.rounds import Subject
 
 
 def subject(name: str, times: Sequence[int], group: str = "plain", **options: Any) -> Subject:
     made = Subject(name, group, None, bytes, **options)  # type: ignore[arg-type]  # never asked
     made.answers.extend(times)
-    made.shapes.add(b"HTTP/1.1 200 OK")
+    made.shapes[b"HTTP/1.1 200 OK"] += 1
     return made
 
 
@@ -76,12 +77,17 @@ def test_what_the_caller_typed_is_compared_and_not_judged() -> None:
     assert found.is_well()
 
 
-def test_one_different_answer_is_enough_to_fail() -> None:
+def test_one_different_answer_is_enough_to_fail_and_is_shown() -> None:
     chance = random.Random(20261123)
     subjects = [subject(name, drawn(chance, 9_000)) for name in "ab"]
-    subjects[1].shapes.add(b"HTTP/1.1 200 Okay")
+    subjects[0].shapes[b"HTTP/1.1 200 OK"] += 1
+    subjects[1].shapes[b"HTTP/1.1 503 Busy"] += 1
+    found = only(subjects)
+    report = Report("silence", {}, [], [found], {})
 
-    assert not only(subjects).is_well()
+    assert not found.is_well()
+    assert "| reset | 'HTTP/1.1 503 Busy' | b | 1 |" in report.markdown()
+    assert "HTTP/1.1 200 OK" not in report.markdown()
 
 
 def test_probes_are_told_by_the_class_before_them() -> None:
