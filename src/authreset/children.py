@@ -47,9 +47,9 @@ async def _run_web(fd: str, host: str, port: str) -> None:
 
 
 async def _run_worker(host: str, port: str, metrics_fd: str = "") -> None:
+    _yield_to_the_intake()  # before the imports, so that the intake's come first
     from authreset.wiring import open_worker, public_url_of
 
-    _yield_to_the_intake()
     settings = load_settings(os.environ)
     async with (
         open_worker(settings, public_url_of(settings, host, int(port))) as worker,

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -54,6 +55,13 @@ def test_help_imports_nothing_heavy() -> None:
         [sys.executable, "-c", code], env=CLEAN, capture_output=True, text=True, timeout=60
     )
     assert done.stdout.splitlines()[-1] == "0 []", done
+
+
+def test_it_tells_its_version() -> None:
+    done = real("--version")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"authreset {version('authreset')}\n"
 
 
 def test_the_module_runs_as_a_program() -> None:

@@ -3,11 +3,20 @@
 import os
 import traceback
 from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
 from authreset.cli.answers import MISTYPED, REFUSED, SUCCEEDED, Refusal, tell, tell_mistyped
 from authreset.cli.verbs import clients, diagnosis, requests, running, tokens, tree, users
+
+
+def _tell_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"authreset {version('authreset')}")
+        raise typer.Exit
+
 
 app = typer.Typer(
     name="authreset",
@@ -18,6 +27,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def program(
+    _show_version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", is_eager=True, callback=_tell_version),
+    ] = False,
+) -> None:
+    """Take the options that need no verb."""
+
+
 running.register(app)
 app.add_typer(tree.organizations, name="organization")
 app.add_typer(tree.paypoints, name="paypoint")
