@@ -138,6 +138,11 @@ class Settings:
         90, "Days that settled requests, letters, resets and events are kept.", _whole(1, 3650)
     )
 
+    @property
+    def is_embedded(self) -> bool:
+        """Tell whether the database is SQLite: one process takes requests, one at a time writes."""
+        return not self.database_url.startswith("postgres")
+
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
     """Read the settings. Raises ConfigError that names the first one that cannot be used."""

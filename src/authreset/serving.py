@@ -111,7 +111,7 @@ def run_serve(
 
     Raises ConfigError when the settings do not fit, OSError when the address is taken.
     """
-    if processes > 1 and not settings.database_url.startswith("postgres"):
+    if processes > 1 and settings.is_embedded:
         raise ConfigError(
             "--processes: the embedded SQLite database takes requests through one process; "
             "set AUTHRESET_DATABASE_URL to a PostgreSQL database to run more"

@@ -27,7 +27,7 @@ def start_serving(host: str, port: int, processes: int, *, with_worker: bool, as
             settings, host=host, port=port, processes=processes, with_worker=with_worker
         )
 
-    if processes > 1 and not settings.database_url.startswith("postgres"):
+    if processes > 1 and settings.is_embedded:
         return tell(
             Refusal(
                 "--processes: the embedded database takes requests through one process",

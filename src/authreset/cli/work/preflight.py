@@ -20,7 +20,7 @@ async def look(settings: Settings) -> Outcome:
         async with open_all(settings):
             return Answer({})
     except StoreUnavailable as fault:
-        if not settings.database_url.startswith("postgres"):
+        if settings.is_embedded:
             raise
         sys.stderr.write(
             f"authreset: the database cannot be reached ({fault}); until it can, requests are"
