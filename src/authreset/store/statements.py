@@ -3,6 +3,7 @@
 Which rows are meant is never decided here.
 """
 
+import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
@@ -12,14 +13,15 @@ from sqlalchemy import (
     Column,
     ColumnClause,
     ColumnElement,
+    FromClause,
     Table,
+    and_,
     any_,
     bindparam,
     delete,
     func,
     literal,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -42,13 +44,20 @@ def is_one_of(tx: Transaction, column: Column[T], values: Collection[T]) -> Colu
     return column == any_(bindparam(None, list(values), ARRAY(column.type)))
 
 
-def is_one_pair_of(
+def match_pairs(
     tx: Transaction, columns: Sequence[Column[Any]], pairs: Collection[tuple[Any, Any]]
-) -> ColumnElement[bool]:
-    """Return the condition that two columns have the values of one of these pairs, at least one."""
+) -> tuple[FromClause, ColumnElement[bool]]:
+    """Return pairs, at least one, as a table, and when two columns have the values of one of them.
+
+    To be joined: SQLite reads a whole index for a condition that two columns are IN pairs.
+    """
     if tx.dialect.name == "sqlite":
-        return tuple_(*columns).in_(list(pairs))
-    return tuple_(*columns).in_(select(unnested(columns, pairs)))
+        given = func.json_each(json.dumps(list(pairs))).table_valued("value", name="given")
+        values = [func.json_extract(given.c.value, f"$[{place}]") for place in range(2)]
+    else:
+        given = unnested(columns, pairs)
+        values = [given.c[column.name] for column in columns]
+    return given, and_(*(column == value for column, value in zip(columns, values, strict=True)))
 
 
 def unnested(columns: Sequence[ColumnClause[Any]], rows: Collection[tuple[Any, ...]]) -> Any:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from authreset.rules.lockout import UserStatus
 from authreset.store.database import Transaction
-from authreset.store.statements import insert_or, is_one_of, is_one_pair_of
+from authreset.store.statements import insert_or, is_one_of, match_pairs
 from authreset.store.tables import entities, password_history, roles, users
 
 FIRST_USER_ID = 1_000_000
@@ -91,8 +91,8 @@ async def find_users_by_email(
     wanted = list(set(keys))
     if not wanted:
         return {}
-    is_wanted = is_one_pair_of(tx, (users.c.root_id, users.c.email_key), wanted)
-    query = select(users).where(is_wanted, _IS_THERE)
+    given, is_given = match_pairs(tx, (users.c.root_id, users.c.email_key), wanted)
+    query = select(users).select_from(given).join(users, is_given).where(_IS_THERE)
     found = (await tx.execute(query)).mappings()
     return {(row["root_id"], row["email_key"]): _user(row) for row in found}
 
