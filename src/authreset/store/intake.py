@@ -76,8 +76,10 @@ class SqliteAppender:
 
     async def append(self, rows: Sequence[Row]) -> None:
         """Write rows in one transaction."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._write, rows)
-        self._wakeups.nudge()
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, self._write, rows)
+        # After the callers were told: what a worker does about a row must not show in its answer.
+        loop.call_soon(self._wakeups.nudge)
 
     async def close(self) -> None:
         """Close the connection in its own thread."""

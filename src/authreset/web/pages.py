@@ -90,11 +90,12 @@ class HostedPages:
         email = form.get("email", "").strip()
         if not is_address(email):
             return page(_forgot(profile, email, NO_ADDRESS.explanation), NO_ADDRESS)
-        accepted = await self._parts.intake.record(self._new_request(request, profile, email))
-        if not isinstance(accepted, Recorded):
-            return TRY_AGAIN
+        # Before the request is recorded: from then on a worker may be busy with it beside us, and
+        # how busy depends on whose address it is.
         path = _forgot_path(profile)
-        return page(ForgotSentView(profile.brand_name, _accent(profile), email, path))
+        sent = page(ForgotSentView(profile.brand_name, _accent(profile), email, path))
+        accepted = await self._parts.intake.record(self._new_request(request, profile, email))
+        return sent if isinstance(accepted, Recorded) else TRY_AGAIN
 
     async def open_link(self, request: Request) -> Response:
         """Show what a link leads to. Scanners and previews may do so as often as they like."""
