@@ -30,7 +30,7 @@ call while the mail server is down, and while it hangs).
 Examples:
 
 \b
-  python -m silence                                    everything (a quarter of an hour and more)
+  python -m silence                                    everything (two hours and more)
   python -m silence --quick                            a bound for CI, in about 40 seconds
   python -m silence --minutes 5                        as much as fits into 5 minutes a database
   python -m silence --database sqlite --series reset --classes active,unknown --requests 5000
