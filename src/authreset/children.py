@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import structlog
 
-from authreset.config import ConfigError, load_settings
+from authreset.config import ConfigError, Settings, load_settings
 from authreset.logs import configure_logs
 
 NICENESS = 10
@@ -24,18 +24,17 @@ def main(arguments: list[str]) -> int:
     what, *rest = arguments
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as loop:
-            loop.run(_run_web(*rest) if what == "web" else _run_worker(*rest))
+            loop.run((_run_web if what == "web" else _run_worker)(settings, *rest))
     except ConfigError as error:
         structlog.get_logger("authreset").error("cannot_start", reason=str(error))
         return 1
     return 0
 
 
-async def _run_web(fd: str, host: str, port: str) -> None:
+async def _run_web(settings: Settings, fd: str, host: str, port: str) -> None:
     from authreset.web.server import build_server
     from authreset.wiring import open_web_parts, public_url_of
 
-    settings = load_settings(os.environ)
     public_url = public_url_of(settings, host, int(port))
     async with open_web_parts(settings, public_url) as parts:
         server = build_server(parts)
@@ -46,8 +45,7 @@ async def _run_web(fd: str, host: str, port: str) -> None:
             await server.serve(sockets=[listener])
 
 
-async def _run_worker(host: str, port: str, metrics_fd: str = "") -> None:
-    settings = load_settings(os.environ)
+async def _run_worker(settings: Settings, host: str, port: str, metrics_fd: str = "") -> None:
     # Before the imports, so that the intake's come first.
     _yield_to_the_intake(has_one_writer=settings.is_embedded)
     from authreset.wiring import open_worker, public_url_of
