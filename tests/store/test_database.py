@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sqlite3
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -41,6 +42,23 @@ async def note(db: Database, kind: str) -> None:
 async def kinds(db: Database) -> list[str]:
     async with db.read() as tx:
         return list((await tx.execute(select(events.c.kind).order_by(events.c.id))).scalars())
+
+
+async def test_of_several_who_open_a_new_file_none_is_turned_away(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'new.db'}")
+    other = sqlite3.connect(tmp_path / "new.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # as one who just changes its journal mode
+    opening = asyncio.create_task(table_names(database))
+    await asyncio.wait({opening}, timeout=0.1)
+    assert not opening.done()
+    other.close()
+    assert await opening == []
+    await database.close()
+
+
+async def table_names(db: Database) -> list[str]:
+    async with db.read() as tx:
+        return list((await tx.execute(text("SELECT name FROM sqlite_schema"))).scalars())
 
 
 async def test_a_fault_tells_no_address(database: Database, tree: Tree) -> None:

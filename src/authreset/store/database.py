@@ -14,6 +14,7 @@ from contextlib import (
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import aiosqlite
 import asyncpg
 import sqlalchemy
 from sqlalchemy import event
@@ -187,7 +188,7 @@ def _make_private(_dialect: object, _record: object, args: list[Any], _options: 
 
 
 SQLITE_PRAGMAS = (
-    "PRAGMA journal_mode=WAL",
+    "PRAGMA journal_mode=WAL",  # stays with the file
     "PRAGMA synchronous=FULL",  # a commit is on disk when it returns
     "PRAGMA foreign_keys=ON",
 )
@@ -195,10 +196,26 @@ SQLITE_PRAGMAS = (
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # we write BEGIN ourselves
-    cursor = connection.cursor()
-    for pragma in SQLITE_PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()
+    connection.run_async(_set_pragmas)
+
+
+async def _set_pragmas(connection: aiosqlite.Connection) -> None:
+    # Of several who open a new file at once, one changes its journal mode and the others are told
+    # that it is busy: for this SQLite does not wait, whatever its timeout.
+    async with asyncio.timeout(BUSY_SECONDS):
+        for pragma in SQLITE_PRAGMAS:
+            while not await _has_executed(connection, pragma):
+                await asyncio.sleep(0.01)
+
+
+async def _has_executed(connection: aiosqlite.Connection, statement: str) -> bool:
+    try:
+        await connection.execute(statement)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            raise
+        return False
+    return True
 
 
 def _begin_sqlite(connection: sqlalchemy.Connection) -> None:
