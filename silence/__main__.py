@@ -64,7 +64,7 @@ def main(
         float | None, typer.Option(help="Measure so long at most, a database.", min=0.1)
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Some seconds a series.")] = False,
-    seed: Annotated[int, typer.Option(help="Of the order in each round.")] = 20261123,
+    seed: Annotated[int, typer.Option(help="Of the order of asking.")] = 20261123,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write every pair there.", dir_okay=False)
     ] = None,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from silence import classes, series
 from silence.classes import Kind
-from silence.rounds import Effort
+from silence.draws import Effort
 from silence.series import Plan, Series
 
 SERIES = tuple(series.ALL)
@@ -16,7 +16,7 @@ QUICK_KINDS = (
 )  # fmt: skip
 QUICK_SECONDS = {"reset": 5.0, "later": 2.5, "forgot": 1.5, "login": 2.5, "outage": 2.0}
 QUICK_PATIENCE = 4.0
-QUICK_ROUNDS = 1_500
+QUICK_REQUESTS = 1_500
 """As many users are stored, so that a fast machine does not spend its time on that."""
 
 SHARES = {"reset": 0.5, "later": 0.15, "forgot": 0.1, "login": 0.1, "outage": 0.15}
@@ -47,12 +47,12 @@ class Choice:
     def _effort(self, one: Series) -> Effort:
         if self.quick:
             patience = QUICK_PATIENCE if one is series.RESET else 1.0
-            return Effort(QUICK_ROUNDS, QUICK_SECONDS[one.name], patience)
-        rounds = max(self.requests // one.divisor, 2)
+            return Effort(QUICK_REQUESTS, QUICK_SECONDS[one.name], patience)
+        requests = max(self.requests // one.divisor, 2)
         if self.minutes is None:
-            return Effort(rounds)
+            return Effort(requests)
         whole = sum(SHARES[name] for name in self.series)
-        return Effort(rounds, self.minutes * 60 * SHARES[one.name] / whole)
+        return Effort(requests, self.minutes * 60 * SHARES[one.name] / whole)
 
 
 def words(text: str, known: Iterable[str], option: str) -> list[str]:

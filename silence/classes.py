@@ -1,6 +1,6 @@
 """Whom a request asks for: the classes that must look alike, and the addresses in each.
 
-How their users are stored is `people`'s matter, how they are timed `rounds`'.
+How their users are stored is `people`'s matter, how they are timed that of `draws`.
 """
 
 import hashlib

@@ -13,7 +13,7 @@ from typing import Any
 from bench.figures import percentile
 
 from silence.auc import Area, compare
-from silence.rounds import Subject
+from silence.draws import Subject
 
 LOW, HIGH = 0.49, 0.51
 """An area between them tells the classes apart by nothing that is worth the name."""

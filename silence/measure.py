@@ -60,7 +60,7 @@ def _measure_on(
 
 
 class Display:
-    """Bars that are drawn between rounds, for a thread that draws would disturb the times."""
+    """Bars that are drawn between requests, for a thread that draws would disturb the times."""
 
     def __init__(self, console: Console, bar: Bar) -> None:
         self._console = console
@@ -73,7 +73,7 @@ class Display:
         self._console.print(doing, highlight=False)
 
     def update(self, database: str, series: str, done: int, whole: int) -> None:
-        """Note the rounds done; drawn at most once a second."""
+        """Note how many requests of each class are done; drawn at most once a second."""
         name = f"{DATABASES[database]}: {series}"
         if name not in self._tasks:
             if not self._console.is_terminal:

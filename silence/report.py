@@ -148,8 +148,8 @@ def notes(seed: int) -> list[str]:
     return [
         "The load generator has one core to itself; all of authreset, PostgreSQL and the mail "
         "server share another one.",
-        "Requests go one after the other over one keep-alive connection, every class once a "
-        f"round, in an order drawn anew for each round (seed {seed}).",
+        "Requests go one after the other over one keep-alive connection; which class comes when "
+        f"is drawn by lot for the whole series at once (seed {seed}).",
         "Each request is for an address that was never asked for before. Answers are compared "
         "byte for byte, header names and their order included, except for the values of "
         "x-request-id and date.",

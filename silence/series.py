@@ -1,6 +1,6 @@
 """The series of a run on one database: what is asked of which service, in which classes.
 
-How it is timed is `rounds`' matter, what the times mean that of `findings`.
+How it is timed is the matter of `draws`, what the times mean that of `findings`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,21 +10,21 @@ from html import escape
 
 from silence import classes
 from silence.classes import CONTROL, NEUTRAL, Kind, address
+from silence.draws import CONTROL_SECONDS, WARM_UP, Effort, Subject, Train, ask_all
 from silence.findings import Finding, analyse, is_found
 from silence.questions import Question
-from silence.rounds import CONTROL_SECONDS, WARM_UP_ROUNDS, Effort, Subject, Train, run_rounds
 from silence.service import Cabin, Service, mail_server, on_the_load_core
 from silence.wire import Connection
 
 Progress = Callable[[str, int, int], None]
-"""Told the series, its rounds done, and its rounds in all."""
+"""Told the series, and how many requests of each class are done and wanted."""
 
 MAIL_SERVERS = {"down": "is down", "hang": "hangs"}
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One series. It runs the rounds that were asked for, divided by `divisor`."""
+    """One series. It takes the requests that were asked for, divided by `divisor`."""
 
     name: str
     title: str
@@ -75,7 +75,7 @@ class Plan:
 
     def addresses(self, series: Series) -> int:
         """Return how many addresses a series uses of each of its classes."""
-        return self.efforts[series.name].rounds + WARM_UP_ROUNDS
+        return self.efforts[series.name].requests + WARM_UP
 
 
 def run_series(cabin: Cabin, database: str, plan: Plan, progress: Progress) -> Iterator[Finding]:
@@ -170,12 +170,12 @@ def _take(
 ) -> Sequence[Subject]:
     effort = plan.efforts[series.name]
     with on_the_load_core():
-        run_rounds(
+        ask_all(
             subjects,
             effort,
             plan.seed,
             train=train,
             is_enough=lambda: is_found(subjects),
-            progress=lambda done: progress(series.name, done, effort.rounds),
+            progress=lambda done: progress(series.name, done, effort.requests),
         )
     return subjects

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from silence.auc import Area
+from silence.draws import Subject
 from silence.findings import Finding, Verdict, analyse, is_found, judge
 from silence.report import Report
-from silence.rounds import Subject
 
 
 def subject(name: str, times: Sequence[int], group: str = "plain", **options: Any) -> Subject:

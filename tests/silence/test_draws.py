@@ -1,13 +1,15 @@
 """The order of asking, and what is kept of an answer."""
 
 import asyncio
+import random
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import pairwise
 
-from silence.rounds import WARM_UP_ROUNDS, Effort, Subject, Train, run_rounds
+import pytest
+from silence.draws import FEWEST, WARM_UP, Effort, Subject, Train, ask_all
 from silence.wire import Connection
 
 ANSWER = b"HTTP/1.1 200 OK\r\ndate: %d\r\nx-request-id: %d\r\ncontent-length: 2\r\n\r\nok"
@@ -53,36 +55,55 @@ def word(name: str, number: int) -> bytes:
     return f"{name}{number}".encode()
 
 
-def asked(rounds: int, seed: int) -> tuple[list[Subject], list[str], int]:
+def asked(requests: int, seed: int) -> tuple[list[Subject], list[str], int]:
     seen: list[str] = []
     with echo(seen) as port, Connection(port) as connection:
         subjects = [Subject(name, "plain", connection, partial(word, name)) for name in "abc"]
-        done = run_rounds(
+        done = ask_all(
             subjects,
-            Effort(rounds),
+            Effort(requests),
             seed,
             train=Train(partial(word, "p")),
         )
     return subjects, seen, done
 
 
-def test_every_class_has_its_turn_in_each_round_and_each_is_followed_by_a_probe() -> None:
+def test_every_class_is_asked_as_often_and_each_request_is_followed_by_a_probe() -> None:
     _, seen, done = asked(30, seed=1)
-    rounds = [seen[at : at + 6] for at in range(0, len(seen), 6)]
 
     assert done == 30
-    assert len(rounds) == 30 + WARM_UP_ROUNDS
-    for number, one in enumerate(rounds):
-        assert sorted(one[::2]) == [f"a{number}", f"b{number}", f"c{number}"]
-        assert all(word.startswith("p") for word in one[1::2])
-    assert all(count == 1 for count in Counter(seen).values())
+    for name in "abc":
+        of_it = [word for word in seen[::2] if word.startswith(name)]
+        assert of_it == [f"{name}{number}" for number in range(30 + WARM_UP)]
+    assert seen[1::2] == [f"p{number}" for number in range(3 * (30 + WARM_UP))]
 
 
-def test_the_order_changes_from_round_to_round_and_comes_from_the_seed() -> None:
+def test_what_comes_before_a_request_does_not_tell_its_class() -> None:
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"{seed=}")
+    _, seen, _ = asked(1000, seed)
+    order = [word[0] for word in seen[6 * WARM_UP :: 2]]
+
+    same = sum(one == other for one, other in pairwise(order))
+
+    # A third of them; were each class asked once a round, it would be a ninth. Six deviations off.
+    assert same / len(order) == pytest.approx(1 / 3, abs=6 * (2 / 9 / len(order)) ** 0.5)
+
+
+def test_the_order_comes_from_the_seed() -> None:
     (_, first, _), (_, again, _), (_, other, _) = asked(30, 1), asked(30, 1), asked(30, 2)
 
     assert first == again != other
-    assert len({"".join(one[0] for one in first[at : at + 6 : 2]) for at in range(0, 180, 6)}) == 6
+
+
+def test_an_effort_ends_when_its_time_is_over_and_enough_is_found() -> None:
+    with echo([]) as port, Connection(port) as connection:
+        subjects = [Subject(name, "plain", connection, partial(word, name)) for name in "abc"]
+        judgements = iter([False, False, True])
+        effort = Effort(10_000, seconds=0.0, patience=float("inf"))
+        done = ask_all(subjects, effort, 1, is_enough=lambda: next(judgements))
+
+    assert FEWEST <= done == min(len(one.answers) for one in subjects) < 100
 
 
 def test_times_are_kept_without_those_of_the_warm_up_and_answers_without_their_own_words() -> None:
@@ -92,14 +113,14 @@ def test_times_are_kept_without_those_of_the_warm_up_and_answers_without_their_o
         assert len(one.answers) == len(one.probes) == 30
         assert one.shapes == {
             b"HTTP/1.1 200 OK\r\ndate: ITS OWN\r\nx-request-id: ITS OWN\r\n"
-            b"content-length: 2\r\n\r\nok": 30 + WARM_UP_ROUNDS
+            b"content-length: 2\r\n\r\nok": 30 + WARM_UP
         }
 
 
 def test_a_control_takes_its_millisecond_on_the_callers_side() -> None:
     with echo([]) as port, Connection(port) as connection:
         control = Subject("control", "control", connection, lambda _: b"x", delay=0.001)
-        run_rounds([control], Effort(20), 1)
+        ask_all([control], Effort(20), 1)
 
     assert min(control.answers) >= 1_000_000
 
@@ -108,8 +129,8 @@ def test_a_train_is_added_up_and_a_controls_millisecond_is_in_it_once() -> None:
     seen: list[str] = []
     with echo(seen) as port, Connection(port) as connection:
         control = Subject("control", "control", connection, partial(word, "c"), delay=0.001)
-        run_rounds([control], Effort(20), 1, train=Train(partial(word, "p"), length=4))
+        ask_all([control], Effort(20), 1, train=Train(partial(word, "p"), length=4))
 
     assert len(control.probes) == 20
     assert 1_000_000 <= min(control.probes) < 4_000_000
-    assert len(set(seen)) == len(seen) == 5 * (20 + WARM_UP_ROUNDS)
+    assert len(set(seen)) == len(seen) == 5 * (20 + WARM_UP)

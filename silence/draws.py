@@ -1,4 +1,4 @@
-"""Asking in rounds: every class once a round, in an order drawn anew. Judges no answer."""
+"""Asking the classes in an order drawn by lot. Judges no answer."""
 
 import gc
 import random
@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from silence.wire import Connection
 
 Make = Callable[[int], bytes]
-WARM_UP_ROUNDS = 20
-FEWEST_ROUNDS = 10
-"""At least so many, and whether it is time to stop is asked that often."""
+WARM_UP = 20
+"""Requests of each class that are asked first and not counted."""
+
+FEWEST = 10
+"""Requests of each class before an effort may stop; whether it is time is asked that often."""
 
 CONTROL_SECONDS = 0.001
 
@@ -36,6 +38,7 @@ class Subject:
     make: Make
     delay: float = 0.0
     typed: Callable[[int], bytes] | None = None
+    asked: int = 0
     answers: "array[int]" = field(default_factory=lambda: array("q"))
     probes: "array[int]" = field(default_factory=lambda: array("q"))
     shapes: Counter[bytes] = field(default_factory=Counter)
@@ -55,17 +58,17 @@ class Train:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """When to stop: after so many rounds, or after the first round that ends beyond `seconds`.
+    """When to stop: after so many requests a class, or soon after so many `seconds`.
 
     As long as the control is not found, the latter is put off to `patience` times the seconds.
     """
 
-    rounds: int
+    requests: int
     seconds: float = float("inf")
     patience: float = 1.0
 
 
-def run_rounds(
+def ask_all(
     subjects: Sequence[Subject],
     effort: Effort,
     seed: int,
@@ -74,36 +77,49 @@ def run_rounds(
     is_enough: Callable[[], bool] = lambda: True,
     progress: Callable[[int], None] = lambda done: None,
 ) -> int:
-    """Ask every subject once a round, each followed by a train if there is one. Returns the rounds.
+    """Ask every subject as the effort says and return how often the one that had the fewest.
 
-    The numbers of addresses begin with 0 and are never used twice; the first WARM_UP_ROUNDS are
-    asked and not counted. `is_enough` is asked once the time is over, up to the effort's patience.
+    Each request is followed by a train, if there is one.
+
+    The whole order is one drawing, so that what comes before a request says nothing of its class:
+    were each class asked once a round, a mailed one would have fewer mails just before it. The
+    numbers of addresses begin with 0 and are never used twice; WARM_UP requests of each are asked
+    and not counted. `is_enough` is asked once the time is over, up to the effort's patience.
     """
-    chance, begun = random.Random(seed), time.monotonic()
+    chance = random.Random(seed)
+    order = [*_draw(chance, subjects, WARM_UP), *_draw(chance, subjects, effort.requests)]
+    uncounted, stride = WARM_UP * len(subjects), FEWEST * len(subjects)
+    begun = time.monotonic()
     gc.collect()
     gc.disable()  # else its pauses would fall on whoever comes just then
     try:
-        for number in range(effort.rounds + WARM_UP_ROUNDS):
-            if number == WARM_UP_ROUNDS:
+        for place, subject in enumerate(order):
+            if place == uncounted:
                 _forget(subjects)
                 begun = time.monotonic()
-            order = list(subjects)
-            chance.shuffle(order)
-            for place, subject in enumerate(order):
-                _ask(subject, number)
-                if train is not None:
-                    _probe(subject, train, number * len(order) + place)
-            done = number + 1 - WARM_UP_ROUNDS
-            progress(max(0, done))
-            if done > 0 and done % FEWEST_ROUNDS == 0:
-                taken = time.monotonic() - begun
-                if taken > effort.seconds * effort.patience:
+            _ask(subject)
+            if train is not None:
+                _probe(subject, train, place)
+            if place >= uncounted and (place - uncounted) % stride == stride - 1:
+                done, taken = _fewest(subjects), time.monotonic() - begun
+                progress(done)
+                if done < FEWEST or taken <= effort.seconds:
+                    continue
+                if taken > effort.seconds * effort.patience or is_enough():
                     return done
-                if taken > effort.seconds and is_enough():
-                    return done
-        return effort.rounds
+        return _fewest(subjects)
     finally:
         gc.enable()
+
+
+def _draw(chance: random.Random, subjects: Sequence[Subject], times: int) -> list[Subject]:
+    order = [*subjects] * times
+    chance.shuffle(order)
+    return order
+
+
+def _fewest(subjects: Sequence[Subject]) -> int:
+    return min(len(one.answers) for one in subjects)
 
 
 def _forget(subjects: Sequence[Subject]) -> None:
@@ -111,7 +127,8 @@ def _forget(subjects: Sequence[Subject]) -> None:
         del subject.answers[:], subject.probes[:]
 
 
-def _ask(subject: Subject, number: int) -> None:
+def _ask(subject: Subject) -> None:
+    number, subject.asked = subject.asked, subject.asked + 1
     taken, answer = subject.connection.ask(subject.make(number), subject.delay)
     subject.answers.append(taken)
     if subject.typed is not None:
