@@ -23,11 +23,11 @@ from authreset.rules.circuits import Circuit
 from authreset.rules.retry import RetryPolicy
 from authreset.store.database import Database
 from authreset.store.entities import change_settings
-from authreset.store.intake import PostgresAppender, SqliteAppender
 from authreset.store.tables import letters, requests, users, workers
 from authreset.worker import POLL_SECONDS, SETTLED, Worker
 from tests.flows.posting import make_mailer
 from tests.flows.processing import ACTIVE, Bench, rows_of
+from tests.support.appending import open_appender
 from tests.support.databases import FakeClock, open_database
 from tests.support.smtp import SmtpServer
 from tests.support.wire import Wire
@@ -152,11 +152,7 @@ class TestWorking:
 
     async def test_append_wakes_it_long_before_it_would_look_by_itself(self, plant):
         database = plant.bench.database
-        appender = (
-            PostgresAppender(database.url)
-            if database.is_postgres
-            else SqliteAppender(database.url, database.wakeups)
-        )
+        appender = open_appender(database)
         intake = Intake(appender.append)
         root = plant.bench.tree.root
         times = []

@@ -47,7 +47,7 @@ async def _run_web(settings: Settings, fd: str, host: str, port: str) -> None:
 
 async def _run_worker(settings: Settings, host: str, port: str, metrics_fd: str = "") -> None:
     # Before the imports, so that the intake's come first.
-    _yield_to_the_intake(has_one_writer=settings.is_embedded)
+    _yield_to_the_intake()
     from authreset.wiring import open_worker, public_url_of
 
     async with (
@@ -85,14 +85,12 @@ async def _watched_at(fd: str) -> AsyncIterator[None]:
         await serving
 
 
-def _yield_to_the_intake(*, has_one_writer: bool) -> None:
+def _yield_to_the_intake() -> None:
     """Let callers go first where worker and intake share cores."""
     os.nice(NICENESS)
     if hasattr(os, "SCHED_BATCH"):  # its wake-ups interrupt nobody (sched(7))
         with contextlib.suppress(OSError):  # a sandbox may not allow it
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-    if has_one_writer:
-        return  # the intake waits whenever the worker writes: starved, it would write for longer
     # Linux weighs sessions before processes (sched(7), autogroup), and each child has its own.
     with contextlib.suppress(OSError), open("/proc/self/autogroup", "w") as autogroup:
         autogroup.write(str(NICENESS))

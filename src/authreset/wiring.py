@@ -27,7 +27,8 @@ from authreset.rules.keyrings import KeyRing
 from authreset.rules.limits import KeyedBuckets, Rate
 from authreset.shared_limits import SharedLimits
 from authreset.store.database import Database, database_url
-from authreset.store.intake import Appender, PostgresAppender, SqliteAppender
+from authreset.store.inbox import SqliteAppender
+from authreset.store.intake import Appender, PostgresAppender
 from authreset.store.schema import migrate
 from authreset.strength import estimate_strength
 from authreset.web.parts import PASSWORDS_A_HOLDER, Throttle, WebParts
@@ -183,7 +184,7 @@ def _carrier(settings: Settings, public_url: str) -> tuple[Carrier, int, timedel
 def _appender(database: Database) -> Appender:
     if database.is_postgres:
         return PostgresAppender(database.url)
-    return SqliteAppender(database.url, database.wakeups)
+    return SqliteAppender(database.url)
 
 
 def _throttle(rate: Rate | None) -> Throttle:

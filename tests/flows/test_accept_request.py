@@ -15,9 +15,10 @@ from authreset.flows.accept_request import (
     Unavailable,
 )
 from authreset.store.database import Database, StoreUnavailable
-from authreset.store.intake import PostgresAppender, SqliteAppender
+from authreset.store.intake import Appender, PostgresAppender
 from authreset.store.tables import requests
 from tests.flows.processing import rows_of
+from tests.support.appending import open_appender, until_moved
 from tests.support.databases import START, SeededBytes, Tree, open_database
 
 
@@ -37,23 +38,25 @@ def request_for(tree: Tree, random_bytes: SeededBytes, **changes) -> NewRequest:
 
 
 @pytest.fixture
-async def intake(database: Database):
-    appender = (
-        PostgresAppender(database.url)
-        if database.is_postgres
-        else SqliteAppender(database.url, database.wakeups)
-    )
+async def appender(database: Database):
+    opened = open_appender(database)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def intake(appender: Appender):
     opened = Intake(appender.append)
     yield opened
     await opened.close()
-    await appender.close()
 
 
 async def test_recorded_request_is_in_the_database_as_it_was_asked(
-    intake, another, database, tree, random_bytes
+    intake, appender, another, tree, random_bytes
 ):
     request = request_for(tree, random_bytes)
     assert await intake.record(request) is RECORDED
+    await until_moved(appender)
     (row,) = await rows_of(another, requests)
     assert row["received_at"] == START + timedelta(seconds=0.25)
     kept = {name: row[name] for name in NewRequest._fields if name != "received_at"}
@@ -61,28 +64,35 @@ async def test_recorded_request_is_in_the_database_as_it_was_asked(
     assert row["outcome"] is None
 
 
-async def test_requests_at_one_time_are_all_recorded(intake, database, tree, random_bytes):
+async def test_requests_at_one_time_are_all_recorded(
+    intake, appender, database, tree, random_bytes
+):
     many = [request_for(tree, random_bytes) for _ in range(300)]
     answers = await asyncio.gather(*(intake.record(one) for one in many))
     assert set(answers) == {RECORDED}
+    await until_moved(appender)
     assert {row["id"] for row in await rows_of(database, requests)} == {one.id for one in many}
 
 
-async def test_row_that_the_database_refuses_fails_alone(intake, database, tree, random_bytes):
+async def test_row_that_the_database_refuses_fails_alone(
+    intake, appender, database, tree, random_bytes
+):
     """Validation refuses such a row long before; were it to slip through, its batch lives on."""
     good = [request_for(tree, random_bytes) for _ in range(20)]
     bad = request_for(tree, random_bytes, entity_id="no number" if database.is_postgres else None)
     with capture_logs() as logs:
         answers = await asyncio.gather(*(intake.record(one) for one in [*good[:9], bad, *good[9:]]))
     assert answers == [RECORDED] * 9 + [REFUSED] + [RECORDED] * 11
+    await until_moved(appender)
     assert len(await rows_of(database, requests)) == 20
     assert [line["event"] for line in logs] == ["row_refused"]
 
 
-async def test_told_later_is_the_same(intake, database, tree, random_bytes):
+async def test_told_later_is_the_same(intake, appender, database, tree, random_bytes):
     told: asyncio.Queue = asyncio.Queue()
     intake.record_soon(request_for(tree, random_bytes), told.put_nowait)
     assert await told.get() is RECORDED
+    await until_moved(appender)
     assert len(await rows_of(database, requests)) == 1
 
 

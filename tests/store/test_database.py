@@ -17,7 +17,7 @@ from authreset.store.database import (
     database_url,
 )
 from authreset.store.events import Event, add_events
-from authreset.store.intake import SqliteAppender
+from authreset.store.inbox import SqliteAppender
 from authreset.store.requests import count_waiting
 from authreset.store.schema import migrate
 from authreset.store.tables import events, users
@@ -166,11 +166,12 @@ async def test_an_embedded_database_is_for_its_owner_alone(tmp_path: Path) -> No
 async def test_an_embedded_database_may_lie_under_any_name(tmp_path: Path) -> None:
     """Signs that mean something in a URL mean nothing in a directory's name."""
     database = Database(database_url("", tmp_path / "100%41 #1?mode=ro&x"))
-    appender = SqliteAppender(database.url, database.wakeups)
+    appender = SqliteAppender(database.url)
     try:
         await migrate(database)
         row = (UUID(int=7), START, "api", None, None, 1, 1, None, None)
         await appender.append([row])
+        await appender.moved()
         async with database.read() as tx:
             assert (await count_waiting(tx))[0] == 1
     finally:

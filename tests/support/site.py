@@ -20,7 +20,6 @@ from authreset.rules.outcomes import TokenMode
 from authreset.rules.tenancy import EntityRef
 from authreset.rules.tokens import TokenKind, digest_token, new_token
 from authreset.store.api_tokens import add_api_token
-from authreset.store.intake import Appender, PostgresAppender, SqliteAppender
 from authreset.store.tables import requests
 from authreset.strength import estimate_strength
 from authreset.web.app import build_app
@@ -28,6 +27,7 @@ from authreset.web.documents import OPENAPI
 from authreset.web.intake import IntakeCalls
 from authreset.web.journal import Journal
 from authreset.web.parts import PASSWORDS_A_HOLDER, WebParts
+from tests.support.appending import open_appender, until_moved
 from tests.support.recovery import CLIENT, Recovery
 
 PUBLIC_URL = "https://accounts.example.com"
@@ -48,7 +48,7 @@ class Site:
 
     def __post_init__(self) -> None:
         recovery = self.recovery
-        self._appender = _appender(recovery)
+        self._appender = open_appender(recovery.database)
         self._intake = Intake(self.append or self._appender.append, flights=self._appender.flights)
         self.parts = WebParts(
             settings=self.settings,
@@ -122,6 +122,7 @@ class Site:
 
     async def recorded(self) -> list[dict[str, Any]]:
         """Return the requests that were recorded, the oldest first."""
+        await until_moved(self._appender)
         async with self.recovery.database.read() as tx:
             found = await tx.execute(select(requests).order_by(requests.c.received_at))
             return [dict(row) for row in found.mappings()]
@@ -130,13 +131,6 @@ class Site:
         """Let go of what the site holds open."""
         await self._intake.close()
         await self._appender.close()
-
-
-def _appender(recovery: Recovery) -> Appender:
-    database = recovery.database
-    if database.is_postgres:
-        return PostgresAppender(database.url)
-    return SqliteAppender(database.url, database.wakeups)
 
 
 _PATHS: Mapping[str, str] = {path.lower(): path for path in OPENAPI["paths"]}

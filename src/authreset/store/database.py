@@ -181,10 +181,17 @@ def _open_sqlite(url: URL) -> AsyncEngine:
 
 
 def _make_private(_dialect: object, _record: object, args: list[Any], _options: object) -> None:
-    # SQLite would follow the umask; what it makes beside the file has the file's mode. A file that
-    # is there is not opened: closing it again would end the locks that this process has on it.
+    create_privately(args[0])
+
+
+def create_privately(path: str) -> None:
+    """Make an SQLite file that only its owner may read, if there is none yet.
+
+    SQLite would follow the umask; what it makes beside the file has the file's mode. A file that
+    is there is not opened: closing it again would end the locks that this process has on it.
+    """
     with suppress(OSError):
-        os.close(os.open(args[0], os.O_CREAT | os.O_EXCL, 0o600))
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
 
 
 SQLITE_PRAGMAS = (
@@ -204,18 +211,18 @@ async def _set_pragmas(connection: aiosqlite.Connection) -> None:
     # that it is busy: for this SQLite does not wait, whatever its timeout.
     async with asyncio.timeout(BUSY_SECONDS):
         for pragma in SQLITE_PRAGMAS:
-            while not await _has_executed(connection, pragma):
-                await asyncio.sleep(0.01)
+            await _execute_in_turn(connection, pragma)
 
 
-async def _has_executed(connection: aiosqlite.Connection, statement: str) -> bool:
-    try:
-        await connection.execute(statement)
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-            raise
-        return False
-    return True
+async def _execute_in_turn(connection: aiosqlite.Connection, statement: str) -> None:
+    while True:
+        try:
+            await connection.execute(statement)
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+        await asyncio.sleep(0.01)
 
 
 def _begin_sqlite(connection: sqlalchemy.Connection) -> None:

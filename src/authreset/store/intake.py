@@ -1,31 +1,22 @@
 """Appending requests, many in one commit. Reads nothing and needs no right to read.
 
+How it is done on SQLite is in `store.inbox`.
 NewRequest comes from the flows; here it is any sequence in the order of `COLUMNS`.
 """
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Protocol
-from urllib.parse import quote
 from uuid import UUID
 
 import asyncpg
 from sqlalchemy.engine import URL
 
-from authreset.store.database import (
-    BUSY_SECONDS,
-    CONNECT_SECONDS,
-    SQLITE_PRAGMAS,
-    StoreUnavailable,
-    sqlite_path,
-)
-from authreset.store.tables import instant_to_micros
-from authreset.store.wakeups import CHANNEL, Wakeups
+from authreset.store.database import CONNECT_SECONDS, StoreUnavailable
+from authreset.store.wakeups import CHANNEL
 
 COLUMNS = (
     "id",
@@ -57,86 +48,6 @@ class Appender(Protocol):
 
     async def close(self) -> None:
         """Let go of the connection."""
-
-
-class SqliteAppender:
-    """A thread with a connection of its own; `synchronous=FULL`, so a commit is on disk."""
-
-    flights = 1
-
-    _INSERT = "INSERT INTO requests ({}) VALUES ({})".format(  # noqa: S608 -- of our own constants
-        ", ".join(COLUMNS), ", ".join("?" * len(COLUMNS))
-    )
-
-    def __init__(self, url: URL, wakeups: Wakeups) -> None:
-        self._path = sqlite_path(url)
-        self._wakeups = wakeups
-        self._thread = ThreadPoolExecutor(1, "intake")
-        self._connection: sqlite3.Connection | None = None
-
-    async def append(self, rows: Sequence[Row]) -> None:
-        """Write rows in one transaction."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._thread, self._write, rows)
-        # After the callers were told: what a worker does about a row must not show in its answer.
-        loop.call_soon(self._wakeups.nudge)
-
-    async def close(self) -> None:
-        """Close the connection in its own thread."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
-        self._thread.shutdown()
-
-    def _write(self, rows: Sequence[Row]) -> None:
-        try:
-            connection = self._connect()
-            self._begin(connection)
-            try:
-                connection.executemany(self._INSERT, map(_sqlite_row, rows))
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-        except sqlite3.OperationalError as error:
-            self._disconnect()
-            raise StoreUnavailable(f"sqlite: {error.sqlite_errorname}") from error
-
-    @staticmethod
-    def _begin(connection: sqlite3.Connection) -> None:
-        # SQLite's own waiting sleeps up to 100 ms at a time; a caller would feel it.
-        deadline = time.monotonic() + APPEND_SECONDS
-        while True:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                return
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    raise
-            time.sleep(0.0005)
-
-    def _connect(self) -> sqlite3.Connection:
-        if self._connection is None:
-            connection = sqlite3.connect(
-                f"file:{quote(self._path)}?mode=rw",  # never makes the file, as a plain path would
-                uri=True,
-                isolation_level=None,
-                timeout=BUSY_SECONDS,
-            )
-            for pragma in SQLITE_PRAGMAS:
-                connection.execute(pragma)
-            connection.execute("PRAGMA busy_timeout=0")
-            self._connection = connection
-        return self._connection
-
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-
-def _sqlite_row(row: Row) -> tuple[Any, ...]:
-    id, received_at, *rest = row
-    return (id.hex, instant_to_micros(received_at), *rest)
 
 
 class PostgresAppender:
