@@ -78,6 +78,7 @@ class Town:
     async def work(self) -> Counter[RequestOutcome]:
         """Settle what waits, and post every letter that comes of it."""
         outcomes: Counter[RequestOutcome] = Counter()
+        await self.site.until_moved()
         while settled := await self.bench.settle():
             outcomes.update(one.outcome for one in settled)
         await self.office.post()

@@ -65,14 +65,20 @@ def kept(database: Database) -> list[int]:
 
 
 @contextmanager
-def writing_to(database: Database) -> Iterator[None]:
-    """Hold the database as a worker does that never ends its transaction."""
-    worker = sqlite3.connect(file_of(database), isolation_level=None)
+def writing_to(database: Database, ending: str = "") -> Iterator[None]:
+    """Hold a file as a worker does that never ends its transaction."""
+    worker = sqlite3.connect(file_of(database) + ending, isolation_level=None)
     worker.execute("BEGIN IMMEDIATE")
     try:
         yield
     finally:
         worker.close()
+
+
+async def until_empty(database: Database) -> None:
+    async with asyncio.timeout(10):
+        while kept(database):  # noqa: ASYNC110 -- a file gives no sign when rows are removed
+            await asyncio.sleep(0.01)
 
 
 async def test_a_caller_does_not_wait_for_whoever_writes_to_the_database(
@@ -140,11 +146,24 @@ async def test_what_a_closed_one_could_not_move_is_moved_by_the_next(embedded: D
         await first.close()
     assert (moved(embedded), kept(embedded)) == ([], [1])
     second = SqliteAppender(embedded.url)
-    async with asyncio.timeout(10):
-        while kept(embedded):  # noqa: ASYNC110 -- a file gives no sign when rows are removed
-            await asyncio.sleep(0.01)
+    await until_empty(embedded)  # nobody asks it to
     await second.close()
     assert moved(embedded) == [1]
+
+
+async def test_what_was_written_after_its_caller_gave_up_is_moved_too(
+    embedded: Database, appender: SqliteAppender
+) -> None:
+    await appender.append([row(1)])
+    await appender.moved()
+    with writing_to(embedded, "-inbox"):
+        appending = asyncio.create_task(appender.append([row(2)]))
+        await asyncio.wait({appending}, timeout=0.1)
+        appending.cancel()
+        await asyncio.wait({appending})
+    async with asyncio.timeout(10):
+        while moved(embedded) != [1, 2]:  # noqa: ASYNC110 -- as above
+            await asyncio.sleep(0.01)
 
 
 APPENDS_UNTIL_KILLED = """

@@ -120,9 +120,13 @@ class Site:
             )
         return token
 
+    async def until_moved(self) -> None:
+        """Return when what was answered with success is where a worker looks for it."""
+        await until_moved(self._appender)
+
     async def recorded(self) -> list[dict[str, Any]]:
         """Return the requests that were recorded, the oldest first."""
-        await until_moved(self._appender)
+        await self.until_moved()
         async with self.recovery.database.read() as tx:
             found = await tx.execute(select(requests).order_by(requests.c.received_at))
             return [dict(row) for row in found.mappings()]

@@ -115,6 +115,7 @@ class TestDatabaseThatGoesAndComes:
         statuses = [one.status_code for one in answers]
         assert set(statuses) <= {200, 503}
         acknowledged = {one.headers["x-request-id"] for one in answers if one.status_code == 200}
+        await site.until_moved()
         rows = await rows_of(site.recovery.database, requests)
         assert acknowledged <= {str(row["id"]) for row in rows}
 

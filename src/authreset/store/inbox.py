@@ -76,7 +76,11 @@ class SqliteAppender:
         if self._mover.is_stuck:
             raise StoreUnavailable("sqlite: what is in the inbox cannot be moved")
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._thread, self._write, rows)
+        try:
+            await loop.run_in_executor(self._thread, self._write, rows)
+        except asyncio.CancelledError:
+            self._thread.submit(self._mover.hint)  # it may be written yet
+            raise
         # After the callers were told: what is done about a row must not show in its answer.
         loop.call_soon(self._mover.hint)
 
@@ -187,12 +191,13 @@ class _Mover:
         try:
             while self._move_some():
                 self._wakeups.nudge()
-        except sqlite3.Error as error:
+        except Exception as error:  # whatever it is, the next try must come
             self._disconnect()
+            reason = getattr(error, "sqlite_errorname", type(error).__name__)
             if not self.is_stuck:
-                _log.warning("inbox_waits", reason=error.sqlite_errorname)
+                _log.warning("inbox_waits", reason=reason)
             self.is_stuck = True
-            return StoreUnavailable(f"sqlite: {error.sqlite_errorname}")
+            return StoreUnavailable(f"sqlite: {reason}")
         self.is_stuck = False
         return None
 
