@@ -27,7 +27,7 @@ from authreset.rules.keyrings import KeyRing
 from authreset.rules.limits import KeyedBuckets, Rate
 from authreset.shared_limits import SharedLimits
 from authreset.store.database import Database, database_url
-from authreset.store.inbox import SqliteAppender
+from authreset.store.embedded_intake import SqliteAppender
 from authreset.store.intake import Appender, PostgresAppender
 from authreset.store.schema import migrate
 from authreset.strength import estimate_strength

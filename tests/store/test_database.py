@@ -16,8 +16,8 @@ from authreset.store.database import (
     Database,
     database_url,
 )
+from authreset.store.embedded_intake import SqliteAppender
 from authreset.store.events import Event, add_events
-from authreset.store.inbox import SqliteAppender
 from authreset.store.requests import count_waiting
 from authreset.store.schema import migrate
 from authreset.store.tables import events, users

@@ -17,7 +17,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from authreset.store.database import Database, StoreUnavailable, database_url
-from authreset.store.inbox import SqliteAppender
+from authreset.store.embedded_intake import SqliteAppender
 from authreset.store.intake import Row
 from authreset.store.requests import count_waiting
 from authreset.store.schema import migrate
@@ -171,7 +171,7 @@ import asyncio, sys
 from datetime import datetime, UTC
 from uuid import UUID
 from sqlalchemy.engine import make_url
-from authreset.store.inbox import SqliteAppender
+from authreset.store.embedded_intake import SqliteAppender
 
 async def main():
     appender = SqliteAppender(make_url("sqlite+aiosqlite:///" + sys.argv[1]))

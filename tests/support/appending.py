@@ -1,7 +1,7 @@
 """The product's own way to store requests, whichever database it is."""
 
 from authreset.store.database import Database
-from authreset.store.inbox import SqliteAppender
+from authreset.store.embedded_intake import SqliteAppender
 from authreset.store.intake import Appender, PostgresAppender
 
 

@@ -1,6 +1,6 @@
 """Appending requests, many in one commit. Reads nothing and needs no right to read.
 
-How it is done on SQLite is in `store.inbox`.
+How it is done on SQLite is in `store.embedded_intake`.
 NewRequest comes from the flows; here it is any sequence in the order of `COLUMNS`.
 """
 
