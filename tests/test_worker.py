@@ -24,10 +24,10 @@ from authreset.rules.retry import RetryPolicy
 from authreset.store.database import Database
 from authreset.store.entities import change_settings
 from authreset.store.tables import letters, requests, users, workers
+from authreset.wiring import open_appender
 from authreset.worker import POLL_SECONDS, SETTLED, Worker
 from tests.flows.posting import make_mailer
 from tests.flows.processing import ACTIVE, Bench, rows_of
-from tests.support.appending import open_appender
 from tests.support.databases import FakeClock, open_database
 from tests.support.smtp import SmtpServer
 from tests.support.wire import Wire

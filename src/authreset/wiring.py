@@ -86,7 +86,7 @@ async def open_web_parts(settings: Settings, public_url: str) -> AsyncIterator[W
                 database_url(settings.intake_database_url, settings.data_dir), pool_size=2
             )
             stack.push_async_callback(intake_database.close)
-        appender = _appender(intake_database)
+        appender = open_appender(intake_database)
         stack.push_async_callback(appender.close)
         intake = Intake(appender.append, flights=appender.flights)
         stack.push_async_callback(intake.close)
@@ -181,7 +181,8 @@ def _carrier(settings: Settings, public_url: str) -> tuple[Carrier, int, timedel
     )
 
 
-def _appender(database: Database) -> Appender:
+def open_appender(database: Database) -> Appender:
+    """Return what makes requests durable, by the kind of the database."""
     if database.is_postgres:
         return PostgresAppender(database.url)
     return SqliteAppender(database.url)

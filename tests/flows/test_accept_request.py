@@ -17,8 +17,9 @@ from authreset.flows.accept_request import (
 from authreset.store.database import Database, StoreUnavailable
 from authreset.store.intake import Appender, PostgresAppender
 from authreset.store.tables import requests
+from authreset.wiring import open_appender
 from tests.flows.processing import rows_of
-from tests.support.appending import open_appender, until_moved
+from tests.support.appending import until_moved
 from tests.support.databases import START, SeededBytes, Tree, open_database
 
 

@@ -8,8 +8,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from uuid import UUID
 
@@ -48,11 +48,8 @@ def file_of(database: Database) -> str:
 
 
 def numbers(path: str, table: str) -> list[int]:
-    connection = sqlite3.connect(path)
-    try:
+    with closing(sqlite3.connect(path)) as connection:
         found = connection.execute(f"SELECT id FROM {table} ORDER BY id").fetchall()
-    finally:
-        connection.close()
     return [int(id, 16) for (id,) in found]
 
 
@@ -67,17 +64,14 @@ def kept(database: Database) -> list[int]:
 @contextmanager
 def writing_to(database: Database, ending: str = "") -> Iterator[None]:
     """Hold a file as a worker does that never ends its transaction."""
-    worker = sqlite3.connect(file_of(database) + ending, isolation_level=None)
-    worker.execute("BEGIN IMMEDIATE")
-    try:
+    with closing(sqlite3.connect(file_of(database) + ending, isolation_level=None)) as worker:
+        worker.execute("BEGIN IMMEDIATE")
         yield
-    finally:
-        worker.close()
 
 
-async def until_empty(database: Database) -> None:
+async def until(is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while kept(database):  # noqa: ASYNC110 -- a file gives no sign when rows are removed
+        while not is_so():  # noqa: ASYNC110 -- a file gives no sign when rows come or go
             await asyncio.sleep(0.01)
 
 
@@ -99,11 +93,9 @@ async def test_a_request_is_moved_as_it_was_appended(
     await appender.moved()
     async with embedded.read() as tx:
         assert await count_waiting(tx) == (1, START)
-    connection = sqlite3.connect(file_of(embedded))
-    (found,) = connection.execute(
-        "SELECT source, token_id, user_id, entity_id, root_id, email, client_address FROM requests"
-    ).fetchall()
-    connection.close()
+    columns = "source, token_id, user_id, entity_id, root_id, email, client_address"
+    with closing(sqlite3.connect(file_of(embedded))) as connection:
+        (found,) = connection.execute(f"SELECT {columns} FROM requests").fetchall()
     assert found == row(1)[2:]
 
 
@@ -146,7 +138,7 @@ async def test_what_a_closed_one_could_not_move_is_moved_by_the_next(embedded: D
         await first.close()
     assert (moved(embedded), kept(embedded)) == ([], [1])
     second = SqliteAppender(embedded.url)
-    await until_empty(embedded)  # nobody asks it to
+    await until(lambda: kept(embedded) == [])  # nobody asks it to
     await second.close()
     assert moved(embedded) == [1]
 
@@ -161,9 +153,7 @@ async def test_what_was_written_after_its_caller_gave_up_is_moved_too(
         await asyncio.wait({appending}, timeout=0.1)
         appending.cancel()
         await asyncio.wait({appending})
-    async with asyncio.timeout(10):
-        while moved(embedded) != [1, 2]:  # noqa: ASYNC110 -- as above
-            await asyncio.sleep(0.01)
+    await until(lambda: moved(embedded) == [1, 2])
 
 
 APPENDS_UNTIL_KILLED = """
@@ -222,9 +212,8 @@ async def test_a_number_in_the_inbox_is_never_used_twice(
     await appender.moved()
     with writing_to(embedded):
         await appender.append([row(3)])
-        inbox = sqlite3.connect(f"{file_of(embedded)}-inbox")
-        assert inbox.execute("SELECT number FROM arrivals").fetchall() == [(3,)]
-        inbox.close()
+        with closing(sqlite3.connect(f"{file_of(embedded)}-inbox")) as inbox:
+            assert inbox.execute("SELECT number FROM arrivals").fetchall() == [(3,)]
 
 
 async def test_two_who_move_at_once_lose_nothing(embedded: Database) -> None:

@@ -1,15 +1,7 @@
-"""The product's own way to store requests, whichever database it is."""
+"""Waiting for what was appended, which on SQLite goes through the inbox first."""
 
-from authreset.store.database import Database
 from authreset.store.embedded_intake import SqliteAppender
-from authreset.store.intake import Appender, PostgresAppender
-
-
-def open_appender(database: Database) -> Appender:
-    """Return what a web process appends with."""
-    if database.is_postgres:
-        return PostgresAppender(database.url)
-    return SqliteAppender(database.url)
+from authreset.store.intake import Appender
 
 
 async def until_moved(appender: Appender) -> None:

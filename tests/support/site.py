@@ -27,7 +27,8 @@ from authreset.web.documents import OPENAPI
 from authreset.web.intake import IntakeCalls
 from authreset.web.journal import Journal
 from authreset.web.parts import PASSWORDS_A_HOLDER, WebParts
-from tests.support.appending import open_appender, until_moved
+from authreset.wiring import open_appender
+from tests.support.appending import until_moved
 from tests.support.recovery import CLIENT, Recovery
 
 PUBLIC_URL = "https://accounts.example.com"
