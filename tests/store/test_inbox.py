@@ -86,6 +86,18 @@ async def test_a_caller_does_not_wait_for_whoever_writes_to_the_database(
     assert (moved(embedded), kept(embedded)) == ([1, 2, 3], [])
 
 
+async def test_of_several_who_make_the_inbox_none_is_turned_away(embedded: Database) -> None:
+    with writing_to(embedded, "-inbox"):  # as a process that just changes its journal mode
+        appender = SqliteAppender(embedded.url)
+        appending = asyncio.create_task(appender.append([row(1)]))
+        await asyncio.wait({appending}, timeout=0.1)
+        assert not appending.done()
+    await appending
+    await appender.moved()
+    assert moved(embedded) == [1]
+    await appender.close()
+
+
 async def test_a_request_is_moved_as_it_was_appended(
     embedded: Database, appender: SqliteAppender
 ) -> None:

@@ -15,8 +15,9 @@ from authreset.config import ConfigError, Settings, load_settings
 from authreset.keys import load_keyring
 from authreset.rules.clocks import Clock, RandomBytes
 from authreset.rules.keyrings import KeyRing
-from authreset.store.database import Database, StoreUnavailable, database_url, sqlite_path
+from authreset.store.database import Database, StoreUnavailable, database_url
 from authreset.store.schema import migrate, schema_state
+from authreset.store.sqlite import sqlite_path
 
 DOCTOR = "run `authreset doctor`, which says what is wrong"
 DRIVERS = ("asyncpg", "sqlalchemy", "sqlite3")

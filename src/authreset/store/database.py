@@ -1,7 +1,6 @@
 """Engines and transactions, the same on SQLite and PostgreSQL. No statement lives here."""
 
 import asyncio
-import os
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import (
@@ -9,20 +8,18 @@ from contextlib import (
     AsyncExitStack,
     asynccontextmanager,
     nullcontext,
-    suppress,
 )
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-import aiosqlite
 import asyncpg
 import sqlalchemy
-from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from authreset.store.postgres import open_postgres
+from authreset.store.sqlite import open_sqlite
 from authreset.store.wakeups import Wakeups, make_wakeups
 
 Transaction: TypeAlias = AsyncConnection
@@ -30,7 +27,6 @@ Transaction: TypeAlias = AsyncConnection
 
 CONNECT_SECONDS = 1.5
 STATEMENT_SECONDS = 30
-BUSY_SECONDS = 10
 
 
 class StoreUnavailable(Exception):
@@ -53,7 +49,7 @@ class Database:
                 statement_seconds=statement_seconds,
             )
             if self.is_postgres
-            else _open_sqlite(url)
+            else open_sqlite(url)
         )
         self.wakeups: Wakeups = make_wakeups(url)
         self._reader = self.engine.execution_options(authreset_reads=True)
@@ -170,67 +166,3 @@ _DRIVERS = {
     "postgres": "postgresql+asyncpg",
     "sqlite": "sqlite+aiosqlite",
 }
-
-
-def _open_sqlite(url: URL) -> AsyncEngine:
-    engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
-    event.listen(engine.sync_engine, "do_connect", _make_private)
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-    event.listen(engine.sync_engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _make_private(_dialect: object, _record: object, args: list[Any], _options: object) -> None:
-    create_privately(args[0])
-
-
-def create_privately(path: str) -> None:
-    """Make an SQLite file that only its owner may read, if there is none yet.
-
-    SQLite would follow the umask; what it makes beside the file has the file's mode. A file that
-    is there is not opened: closing it again would end the locks that this process has on it.
-    """
-    with suppress(OSError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
-
-
-SQLITE_PRAGMAS = (
-    "PRAGMA journal_mode=WAL",  # stays with the file
-    "PRAGMA synchronous=FULL",  # a commit is on disk when it returns
-    "PRAGMA foreign_keys=ON",
-)
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # we write BEGIN ourselves
-    connection.run_async(_set_pragmas)
-
-
-async def _set_pragmas(connection: aiosqlite.Connection) -> None:
-    # Of several who open a new file at once, one changes its journal mode and the others are told
-    # that it is busy: for this SQLite does not wait, whatever its timeout.
-    async with asyncio.timeout(BUSY_SECONDS):
-        for pragma in SQLITE_PRAGMAS:
-            await _execute_in_turn(connection, pragma)
-
-
-async def _execute_in_turn(connection: aiosqlite.Connection, statement: str) -> None:
-    while True:
-        try:
-            await connection.execute(statement)
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                raise
-        await asyncio.sleep(0.01)
-
-
-def _begin_sqlite(connection: sqlalchemy.Connection) -> None:
-    # Taking the write lock at once waits for it; upgrading a read lock later would fail instead.
-    reads = connection.get_execution_options().get("authreset_reads", False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
-
-
-def sqlite_path(url: URL) -> str:
-    """Return the file of an embedded database."""
-    return os.fspath(url.database or "")

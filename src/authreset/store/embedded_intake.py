@@ -3,7 +3,6 @@
 import asyncio
 import os
 import sqlite3
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -11,9 +10,10 @@ from typing import Any
 
 from sqlalchemy.engine import URL
 
-from authreset.store.database import StoreUnavailable, sqlite_path
+from authreset.store.database import StoreUnavailable
 from authreset.store.inbox import APPEND, Mover, open_inbox
 from authreset.store.intake import APPEND_SECONDS, Row
+from authreset.store.sqlite import execute_in_turn, sqlite_path
 from authreset.store.tables import instant_to_micros
 from authreset.store.wakeups import make_wakeups
 
@@ -66,7 +66,7 @@ class SqliteAppender:
     def _write(self, rows: Sequence[Row]) -> None:
         try:
             connection = self._connect()
-            self._begin(connection)
+            execute_in_turn(connection, "BEGIN IMMEDIATE", APPEND_SECONDS)
             try:
                 connection.executemany(APPEND, map(_sqlite_row, rows))
                 connection.execute("COMMIT")
@@ -78,24 +78,11 @@ class SqliteAppender:
             self._disconnect()
             raise StoreUnavailable(f"sqlite: {error.sqlite_errorname}") from error
 
-    @staticmethod
-    def _begin(connection: sqlite3.Connection) -> None:
-        # SQLite's own waiting sleeps up to 100 ms at a time; a caller would feel it.
-        deadline = time.monotonic() + APPEND_SECONDS
-        while True:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                return
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    raise
-            time.sleep(0.0005)
-
     def _connect(self) -> sqlite3.Connection:
         if self._connection is None:
             if not os.path.exists(self._path):
                 raise StoreUnavailable("sqlite: there is no database to move requests to")
-            self._connection = open_inbox(self._path, 0)
+            self._connection = open_inbox(self._path, APPEND_SECONDS)
         return self._connection
 
     def _disconnect(self) -> None:

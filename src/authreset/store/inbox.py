@@ -10,12 +10,12 @@ import queue
 import sqlite3
 import threading
 from concurrent.futures import Future
-from urllib.parse import quote
 
 import structlog
 
-from authreset.store.database import SQLITE_PRAGMAS, StoreUnavailable, create_privately
+from authreset.store.database import StoreUnavailable
 from authreset.store.intake import COLUMNS
+from authreset.store.sqlite import connect, execute_in_turn, existing
 from authreset.store.tables import requests
 from authreset.store.wakeups import Wakeups
 
@@ -115,7 +115,8 @@ class Mover:
     def _connect(self) -> sqlite3.Connection:
         if self._connection is None:
             connection = open_inbox(self._path, MOVE_SECONDS)
-            connection.execute("ATTACH ? AS store", (_existing(self._path),))
+            connection.execute(f"PRAGMA busy_timeout={MOVE_SECONDS * 1000:.0f}")
+            connection.execute("ATTACH ? AS store", (existing(self._path),))
             connection.execute("PRAGMA store.synchronous=FULL")
             connection.execute("PRAGMA main.synchronous=NORMAL")  # a removal need not be on disk
             self._connection = connection
@@ -127,25 +128,12 @@ class Mover:
             self._connection = None
 
 
-_opening = threading.Lock()
-
-
-def open_inbox(path: str, busy_seconds: float) -> sqlite3.Connection:
-    """Open the inbox beside a database, and make it if there is none. Raises sqlite3.Error."""
-    inbox = f"{path}-inbox"
-    with _opening:  # two who change a new file's journal mode at once disturb each other
-        create_privately(inbox)
-        connection = sqlite3.connect(
-            _existing(inbox),
-            uri=True,
-            isolation_level=None,
-            timeout=busy_seconds,
-            check_same_thread=False,
-        )
-        for statement in (*SQLITE_PRAGMAS, _TABLE.format(_COLUMNS)):
-            connection.execute(statement)
-        return connection
-
-
-def _existing(path: str) -> str:
-    return f"file:{quote(path)}?mode=rw"  # never makes the file, as a plain path would
+def open_inbox(path: str, seconds: float) -> sqlite3.Connection:
+    """Open the inbox beside a database as `sqlite.connect` does, and make it if there is none."""
+    connection = connect(f"{path}-inbox", seconds)
+    try:
+        execute_in_turn(connection, _TABLE.format(_COLUMNS), seconds)
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -34,9 +34,10 @@ from authreset.flows.examine import Finding, Verdict, examine_traffic
 from authreset.keys import key_file
 from authreset.mail.probe import SmtpUnreached, probe_smtp
 from authreset.mail.smtp_settings import SmtpUrlError, parse_smtp_url
-from authreset.store.database import Database, sqlite_path
+from authreset.store.database import Database
 from authreset.store.events import Event, add_events
 from authreset.store.schema import schema_state
+from authreset.store.sqlite import sqlite_path
 
 EMBEDDED_FILE = "authreset.db"
 
