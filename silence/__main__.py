@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from bench.marked import Block, MissingMarksError
+from bench.marked import MissingMarksError
 from bench.workshop import default_parent
 from rich.console import Console
 
 from silence import choices
 from silence.choices import Choice
 from silence.measure import measure
-from silence.report import Report
+from silence.report import BLOCK, Report
 from silence.service import DATABASES
 
 EXAMPLES = """Measure what a caller can learn from answers and their timing.
@@ -35,10 +35,10 @@ Examples:
   python -m silence --minutes 5                        as much as fits into 5 minutes a database
   python -m silence --database sqlite --series reset --classes active,unknown --requests 5000
   python -m silence --json silence.json --write docs/silence.md
+  python -m silence.together postgres.json sqlite.json --write docs/silence.md
 
 The exit status is 1 if classes can be told apart, or the control's millisecond was not found."""
 
-BLOCK = Block("silence", "silence --write")
 FILE_WIDTH = 160
 """Columns of the tables when they go into a file or a pipe."""
 

@@ -14,9 +14,9 @@ from rich.progress import Progress as Bar
 
 from silence.choices import Choice
 from silence.findings import Finding
-from silence.report import Report, notes
+from silence.report import Report, Run, notes
 from silence.series import run_series
-from silence.service import DATABASES, cabin
+from silence.service import DATABASES, cabin, one_core
 
 DRAW_SECONDS = 1.0
 
@@ -33,14 +33,15 @@ def measure(
     What cannot be started is told in the report, beside what was measured before it. `keep` gets
     the report after each series, so that a run of hours that is ended early was not for nothing.
     """
-    report = Report(command, {}, notes(choice.seed), [], {})
+    run = Run(command, {}, notes(choice.seed, one_core()))
+    report = Report([run], [], {})
     with shown(console) as display:
         for database in choice.databases:
             home = directory / database
             home.mkdir(mode=0o755)
             display.say(f"{DATABASES[database]}: preparing")
             try:
-                for finding in _measure_on(database, home, choice, report, display):
+                for finding in _measure_on(database, home, choice, run, display):
                     report.findings.append(finding)
                     keep(report)
             except StartError as error:
@@ -49,12 +50,12 @@ def measure(
 
 
 def _measure_on(
-    database: str, home: Path, choice: Choice, report: Report, display: "Display"
+    database: str, home: Path, choice: Choice, run: Run, display: "Display"
 ) -> Iterator[Finding]:
     with cabin(home, database) as made:
         facts = describe_machine(home, made.cluster)
         # Those of the first database: SQLite's turn does not know the version of PostgreSQL.
-        report.machine.update(report.machine or facts)
+        run.machine.update(run.machine or facts)
         progress = partial(display.update, database)
         yield from run_series(made, database, choice.plan(), progress)
 

@@ -1,9 +1,11 @@
 """A whole run as one value: for a terminal, as Markdown, as JSON."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from bench.cores import Placement
+from bench.marked import Block
 from bench.tables import Table
 from rich.console import Console
 
@@ -19,14 +21,28 @@ from silence.findings import (
 )
 from silence.service import DATABASES
 
+BLOCK = Block("silence", "silence --write")
+"""Where a page has the report."""
+
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What was measured, on what, by which command; `notes` say how."""
+class Run:
+    """One run of the program: its command, what it ran on; `notes` say how it measured."""
 
     command: str
     machine: dict[str, str]
     notes: Sequence[str]
+
+    def facts(self) -> list[str]:
+        """Return on what it ran, in words."""
+        return [f"{name} {value}" for name, value in self.machine.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found, and by which runs: one, or those whose reports were put together."""
+
+    runs: Sequence[Run]
     findings: list[Finding]
     failures: dict[str, str]
 
@@ -47,17 +63,14 @@ class Report:
         """Print the tables and what they were measured on."""
         for table in self.tables():
             console.print(table.rich())
-        console.print(", ".join(f"{name}: {value}" for name, value in self.machine.items()))
-        for note in self.notes:
-            console.print(f"- {note}")
+        for line in self._how():
+            console.print(line)
         for database, reason in self.failures.items():
             console.print(f"{DATABASES[database]} could not be measured: {reason}")
 
     def markdown(self) -> str:
         """Return everything as Markdown, to stand below a heading of the second level."""
-        facts = "; ".join(f"{name} {value}" for name, value in self.machine.items())
-        parts = [f"Command: `{self.command}`", f"Measured on: {facts}."]
-        parts.append("\n".join(f"- {note}" for note in self.notes))
+        parts = ["\n".join(self._how())]
         for table in self.tables():
             parts += [f"### {table.title}", table.markdown()]
         parts += [f"{DATABASES[one]} could not be measured." for one in self.failures]
@@ -66,13 +79,27 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """Return everything, every pair included, for `json.dump`."""
         return {
-            "command": self.command,
-            "machine": self.machine,
-            "notes": list(self.notes),
             "well": self.is_well(),
+            "runs": [asdict(one) for one in self.runs],
             "failures": self.failures,
             "findings": [one.as_json() for one in self.findings],
         }
+
+    def _how(self) -> list[str]:
+        """Return the lines that say how it was measured; what holds for all runs once."""
+        facts = _shared([run.facts() for run in self.runs])
+        notes = _shared([run.notes for run in self.runs])
+        lines = []
+        for run in self.runs:
+            its_own = "; ".join(fact for fact in run.facts() if fact not in facts)
+            words = [*([f"{its_own}."] if its_own else []), *run.notes]
+            more = " ".join(word for word in words if word not in notes)
+            lines += [f"Command: `{run.command}`" + (f": {more}" if more else ""), ""]
+        return [*lines, f"Measured on: {'; '.join(facts)}.", "", *(f"- {note}" for note in notes)]
+
+
+def _shared(lists: Sequence[Sequence[str]]) -> list[str]:
+    return [one for one in lists[0] if all(one in other for other in lists)]
 
 
 def _summary(findings: Sequence[Finding]) -> Table:
@@ -143,10 +170,13 @@ def _class_line(finding: Finding, times: Times) -> list[str]:
     return [times.name, f"{times.count:,}", f"{times.p50_ms:.3f}", f"{times.p90_ms:.3f}", spread]
 
 
-def notes(seed: int) -> list[str]:
-    """Return how it was measured, in sentences."""
+def notes(seed: int, placement: Placement) -> list[str]:
+    """Return how it is measured, in sentences."""
     return [
-        "The load generator has one core to itself; all of authreset, PostgreSQL and the mail "
+        "The load generator shares its one core with all of authreset, PostgreSQL and the mail "
+        "server."
+        if placement.load in placement.servers
+        else "The load generator has one core to itself; all of authreset, PostgreSQL and the mail "
         "server share another one.",
         "Requests go one after the other over one keep-alive connection; which class comes when "
         f"is drawn by lot for the whole series at once (seed {seed}).",

@@ -8,7 +8,7 @@ import pytest
 from silence.auc import Area
 from silence.draws import Subject
 from silence.findings import Finding, Verdict, analyse, is_found, judge
-from silence.report import Report
+from silence.report import Report, Run
 
 
 def subject(name: str, times: Sequence[int], group: str = "plain", **options: Any) -> Subject:
@@ -83,7 +83,7 @@ def test_one_different_answer_is_enough_to_fail_and_is_shown() -> None:
     subjects[0].shapes[b"HTTP/1.1 200 OK"] += 1
     subjects[1].shapes[b"HTTP/1.1 503 Busy"] += 1
     found = only(subjects)
-    report = Report("silence", {}, [], [found], {})
+    report = Report([Run("silence", {}, [])], [found], {})
 
     assert not found.is_well()
     assert "| reset | 'HTTP/1.1 503 Busy' | b | 1 |" in report.markdown()

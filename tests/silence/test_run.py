@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from bench.processes import ROOT
-from silence.__main__ import BLOCK
+from silence.report import BLOCK
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
