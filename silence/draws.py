@@ -20,6 +20,9 @@ FEWEST = 10
 
 CONTROL_SECONDS = 0.001
 
+CONTROL_MOST = 5_000
+"""Requests of a control: to find a millisecond takes fewer than to find that there is none."""
+
 # What may differ from answer to answer (RFC 9110, section 6.6.1; our own request id).
 _ITS_OWN = re.compile(rb"(?m)^(x-request-id|date): [^\r]*")
 
@@ -79,7 +82,8 @@ def ask_all(
 ) -> int:
     """Ask every subject as the effort says and return how often the one that had the fewest.
 
-    Each request is followed by a train, if there is one.
+    Each request is followed by a train, if there is one. A control is asked CONTROL_MOST times at
+    most and not counted in what is returned.
 
     The whole order is one drawing, so that what comes before a request says nothing of its class:
     were each class asked once a round, a mailed one would have fewer mails just before it. The
@@ -89,6 +93,7 @@ def ask_all(
     chance = random.Random(seed)
     order = [*_draw(chance, subjects, WARM_UP), *_draw(chance, subjects, effort.requests)]
     uncounted, stride = WARM_UP * len(subjects), FEWEST * len(subjects)
+    judged = [one for one in subjects if not one.delay] or subjects
     begun = time.monotonic()
     gc.collect()
     gc.disable()  # else its pauses would fall on whoever comes just then
@@ -101,19 +106,21 @@ def ask_all(
             if train is not None:
                 _probe(subject, train, place)
             if place >= uncounted and (place - uncounted) % stride == stride - 1:
-                done, taken = _fewest(subjects), time.monotonic() - begun
+                done, taken = _fewest(judged), time.monotonic() - begun
                 progress(done)
-                if done < FEWEST or taken <= effort.seconds:
+                if _fewest(subjects) < FEWEST or taken <= effort.seconds:
                     continue
                 if taken > effort.seconds * effort.patience or is_enough():
                     return done
-        return _fewest(subjects)
+        return _fewest(judged)
     finally:
         gc.enable()
 
 
 def _draw(chance: random.Random, subjects: Sequence[Subject], times: int) -> list[Subject]:
-    order = [*subjects] * times
+    order = [
+        one for one in subjects for _ in range(min(times, CONTROL_MOST) if one.delay else times)
+    ]
     chance.shuffle(order)
     return order
 

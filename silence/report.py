@@ -111,7 +111,8 @@ def _summary(findings: Sequence[Finding]) -> Table:
 def _summary_line(finding: Finding) -> list[str]:
     pairs = finding.judged() or finding.compared()
     areas = [pair.area.value for pair in pairs]
-    fewest = min(one.count for one in finding.times)
+    controls = {pair.second for pair in finding.controls()}
+    fewest = min(one.count for one in finding.times if one.name not in controls)
     words = [*_where(finding), f"{fewest:,}", str(len(pairs))]
     if not pairs:
         return [*words, "-", "-", "-", _controls(finding), _shapes(finding)]

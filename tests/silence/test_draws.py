@@ -9,7 +9,7 @@ from functools import partial
 from itertools import pairwise
 
 import pytest
-from silence.draws import FEWEST, WARM_UP, Effort, Subject, Train, ask_all
+from silence.draws import CONTROL_MOST, FEWEST, WARM_UP, Effort, Subject, Train, ask_all
 from silence.wire import Connection
 
 ANSWER = b"HTTP/1.1 200 OK\r\ndate: %d\r\nx-request-id: %d\r\ncontent-length: 2\r\n\r\nok"
@@ -76,6 +76,16 @@ def test_every_class_is_asked_as_often_and_each_request_is_followed_by_a_probe()
         of_it = [word for word in seen[::2] if word.startswith(name)]
         assert of_it == [f"{name}{number}" for number in range(30 + WARM_UP)]
     assert seen[1::2] == [f"p{number}" for number in range(3 * (30 + WARM_UP))]
+
+
+def test_a_control_is_asked_no_oftener_than_it_takes_to_find_it() -> None:
+    with echo([]) as port, Connection(port) as connection:
+        plain = Subject("plain", "plain", connection, lambda _: b"x")
+        control = Subject("control", "control", connection, lambda _: b"x", delay=1e-9)
+        done = ask_all([plain, control], Effort(CONTROL_MOST + 100), 1)
+
+    assert len(plain.answers) == done == CONTROL_MOST + 100
+    assert len(control.answers) == CONTROL_MOST
 
 
 def test_what_comes_before_a_request_does_not_tell_its_class() -> None:
