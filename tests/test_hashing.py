@@ -13,7 +13,8 @@ from functools import partial
 import argon2
 import pytest
 
-from authreset.hashing import NICENESS, HashingBusy, HashingCost, PasswordHasher
+from authreset.hashing import HashingBusy, HashingCost, PasswordHasher
+from authreset.scheduling import NICENESS
 
 CHEAP = HashingCost(memory_kib=64, passes=1)
 MIDDLING = HashingCost(memory_kib=4096, passes=2)

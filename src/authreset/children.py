@@ -13,8 +13,7 @@ import structlog
 
 from authreset.config import ConfigError, Settings, load_settings
 from authreset.logs import configure_logs
-
-NICENESS = 10
+from authreset.scheduling import take_short_slices, yield_to_callers
 
 
 def main(arguments: list[str]) -> int:
@@ -35,6 +34,7 @@ async def _run_web(settings: Settings, fd: str, host: str, port: str) -> None:
     from authreset.web.server import build_server
     from authreset.wiring import open_web_parts, public_url_of
 
+    take_short_slices()
     public_url = public_url_of(settings, host, int(port))
     async with open_web_parts(settings, public_url) as parts:
         server = build_server(parts)
@@ -46,8 +46,7 @@ async def _run_web(settings: Settings, fd: str, host: str, port: str) -> None:
 
 
 async def _run_worker(settings: Settings, host: str, port: str, metrics_fd: str = "") -> None:
-    # Before the imports, so that the intake's come first.
-    _yield_to_the_intake()
+    yield_to_callers()  # before the imports, so that those of the web process come first
     from authreset.wiring import open_worker, public_url_of
 
     async with (
@@ -83,17 +82,6 @@ async def _watched_at(fd: str) -> AsyncIterator[None]:
     finally:
         server.stop()
         await serving
-
-
-def _yield_to_the_intake() -> None:
-    """Let callers go first where worker and intake share cores."""
-    os.nice(NICENESS)
-    if hasattr(os, "SCHED_BATCH"):  # its wake-ups interrupt nobody (sched(7))
-        with contextlib.suppress(OSError):  # a sandbox may not allow it
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-    # Linux weighs sessions before processes (sched(7), autogroup), and each child has its own.
-    with contextlib.suppress(OSError), open("/proc/self/autogroup", "w") as autogroup:
-        autogroup.write(str(NICENESS))
 
 
 @contextlib.contextmanager

@@ -5,12 +5,9 @@ every other request in the process. Judging passwords and normalising them happe
 """
 
 import asyncio
-import os
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
@@ -18,7 +15,7 @@ import argon2
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 from argon2.low_level import Type, hash_secret_raw
 
-NICENESS = 10
+from authreset.scheduling import lower_thread
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,7 +53,7 @@ class PasswordHasher:
             time_cost=cost.passes, memory_cost=cost.memory_kib, parallelism=cost.lanes, hash_len=32
         )
         self._places = threading.BoundedSemaphore(waiting + 1)
-        self._thread = ThreadPoolExecutor(1, "authreset-hashing", initializer=_lower_priority)
+        self._thread = ThreadPoolExecutor(1, "authreset-hashing", initializer=lower_thread)
 
     async def hash(self, password: str) -> str:
         """Return a new salted hash in the PHC string format, parameters included."""
@@ -130,12 +127,3 @@ def _work_of(parameters: argon2.Parameters) -> int:
 def _encode(password: str) -> bytes:
     # A lone surrogate has no UTF-8. No stored password holds one, so this one fails like any other.
     return password.encode("utf-8", "surrogatepass")
-
-
-def _lower_priority() -> None:
-    # On Linux a niceness belongs to a thread; elsewhere this would slow the whole process.
-    if sys.platform == "linux":
-        with suppress(OSError):  # a sandbox may forbid it, and hashing works without
-            thread = threading.get_native_id()
-            lowered = max(NICENESS, os.getpriority(os.PRIO_PROCESS, thread))
-            os.setpriority(os.PRIO_PROCESS, thread, lowered)
