@@ -106,6 +106,22 @@ async def test_refuses_every_cause_with_as_many_statements(recovery: Recovery):
     assert len(set(counts.values())) == 1, counts
 
 
+@pytest.mark.parametrize("cause", REFUSALS)
+async def test_refuses_no_cause_before_its_time(recovery: Recovery, cause: str):
+    email, password = REFUSALS[cause]
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+
+    await recovery.log_in(refusal_seconds=0.3)(recovery.attempt(password, email=email))
+    assert loop.time() - begun >= 0.3
+
+
+async def test_who_gets_in_does_not_wait_for_that_time(recovery: Recovery):
+    async with asyncio.timeout(60):
+        outcome = await recovery.log_in(refusal_seconds=3600)(recovery.attempt())
+    assert isinstance(outcome, LoggedIn)
+
+
 async def test_a_user_without_a_password_is_refused_alike(recovery: Recovery):
     await recovery.change_user(password_hash=None)
 

@@ -92,14 +92,15 @@ class Recovery:
             new_id=self.random_bytes.uuid,
         )
 
-    def log_in(self, database: Database | None = None) -> LogIn:
-        """Return the flow that logs in."""
+    def log_in(self, database: Database | None = None, refusal_seconds: float = 0.0) -> LogIn:
+        """Return the flow that logs in; without a wait unless asked for."""
         return LogIn(
             database=database or self.database,
             keyring=self.keyring,
             hasher=self.hasher,
             clock=self.clock,
             random_bytes=self.random_bytes,
+            refusal_seconds=refusal_seconds,
         )
 
     def attempt(

@@ -1,9 +1,10 @@
-"""Log a user in by e-mail address and password. All refusals are one value, at equal cost.
+"""Log a user in by e-mail address and password. All refusals are one value, at equal cost and time.
 
 Attempts are counted on the held row of the user, so that parallel ones are not lost, and judged
 anew there, so that neither a lock nor a new password can be overtaken.
 """
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -29,6 +30,9 @@ from authreset.store.users import (
 
 SESSION_LIFETIME: Final = timedelta(minutes=120)
 """From issue; the contract's `remaining`."""
+
+REFUSAL_SECONDS: Final = 0.1
+"""From the attempt; several times what a password's hash takes."""
 
 _NOBODY: Final = 0
 _LOCKOUT: Final = LockoutPolicy()
@@ -79,13 +83,27 @@ class LogIn:
     clock: Clock
     random_bytes: RandomBytes
     lockout: LockoutPolicy = _LOCKOUT
+    refusal_seconds: float = REFUSAL_SECONDS
 
     async def __call__(self, attempt: LogInAttempt) -> LoggedIn | Refused:
-        """Return a session or the refusal. Raises StoreUnavailable or HashingBusy."""
-        outcome = None
-        while outcome is None:  # again only when the hash was replaced while we compared with it
-            outcome = await self._settle(attempt, await self._check(attempt))
-        return outcome
+        """Return a session, or the refusal, which comes no sooner than after `refusal_seconds`.
+
+        Equal work is not done in equal time: a hash of another cost, or a row that is written and
+        not only looked for, differs by some tenths of a millisecond, which many attempts add up.
+
+        Raises StoreUnavailable or HashingBusy.
+        """
+        # Begun before the work, so that when it is over says nothing of the work.
+        refusal = asyncio.create_task(asyncio.sleep(self.refusal_seconds))
+        try:
+            outcome = None
+            while outcome is None:  # again only when the hash was replaced while we compared
+                outcome = await self._settle(attempt, await self._check(attempt))
+            if isinstance(outcome, Refused):
+                await refusal
+            return outcome
+        finally:
+            refusal.cancel()
 
     async def _check(self, attempt: LogInAttempt) -> _Checked:
         user = await self._find(attempt)
