@@ -31,7 +31,7 @@ Examples:
 
 \b
   python -m silence                                    everything (two hours and more)
-  python -m silence --quick                            a bound for CI, in about 40 seconds
+  python -m silence --quick                            a bound for CI, in about a minute a database
   python -m silence --minutes 5                        as much as fits into 5 minutes a database
   python -m silence --database sqlite --series reset --classes active,unknown --requests 5000
   python -m silence --json silence.json --write docs/silence.md
