@@ -134,7 +134,15 @@ class House:
 
     def wait_until_worker_started(self) -> None:
         """Wait until the worker of the present start has signed."""
-        wait_until(lambda: self.rows("SELECT name FROM workers"), self.service.log)
+
+        def has_signed() -> bool:
+            # One that was killed has left its name there: host and pid.
+            signed = {
+                int(name.rpartition(":")[2]) for (name,) in self.rows("SELECT name FROM workers")
+            }
+            return not signed.isdisjoint(self.service.processes())
+
+        wait_until(has_signed, self.service.log)
 
     def wait_until_settled(self) -> None:
         """Wait until no request waits for a worker and no letter for its mail."""
