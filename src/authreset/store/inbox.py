@@ -15,7 +15,7 @@ import structlog
 
 from authreset.store.database import StoreUnavailable
 from authreset.store.intake import COLUMNS
-from authreset.store.sqlite import connect, execute_in_turn, existing
+from authreset.store.sqlite import connect, existing
 from authreset.store.tables import requests
 from authreset.store.wakeups import Wakeups
 
@@ -130,10 +130,4 @@ class Mover:
 
 def open_inbox(path: str, seconds: float) -> sqlite3.Connection:
     """Open the inbox beside a database as `sqlite.connect` does, and make it if there is none."""
-    connection = connect(f"{path}-inbox", seconds)
-    try:
-        execute_in_turn(connection, _TABLE.format(_COLUMNS), seconds)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    return connect(f"{path}-inbox", seconds, _TABLE.format(_COLUMNS))

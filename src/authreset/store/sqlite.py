@@ -41,8 +41,8 @@ def open_sqlite(url: URL) -> AsyncEngine:
     return engine
 
 
-def connect(path: str, seconds: float) -> sqlite3.Connection:
-    """Open a file for one thread at a time, and make it if there is none.
+def connect(path: str, seconds: float, *statements: str) -> sqlite3.Connection:
+    """Open a file for one thread at a time, make it if there is none, and execute statements.
 
     It waits so long for whoever else is just opening it, and afterwards for nobody
     (`execute_in_turn` does). Raises sqlite3.Error.
@@ -52,8 +52,8 @@ def connect(path: str, seconds: float) -> sqlite3.Connection:
         existing(path), uri=True, isolation_level=None, timeout=0, check_same_thread=False
     )
     try:
-        for pragma in _PRAGMAS:
-            execute_in_turn(connection, pragma, seconds)
+        for statement in (*_PRAGMAS, *statements):
+            execute_in_turn(connection, statement, seconds)
     except BaseException:
         connection.close()
         raise
