@@ -5,6 +5,7 @@ every other request in the process. Judging passwords and normalising them happe
 """
 
 import asyncio
+import base64
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from typing import ParamSpec, TypeVar
 
 import argon2
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
-from argon2.low_level import Type, hash_secret_raw
+from argon2.low_level import ARGON2_VERSION, Type, hash_secret_raw
 
 from authreset.scheduling import lower_thread
 
@@ -52,6 +53,7 @@ class PasswordHasher:
         self._argon2 = argon2.PasswordHasher(
             time_cost=cost.passes, memory_cost=cost.memory_kib, parallelism=cost.lanes, hash_len=32
         )
+        self._decoy = _decoy(cost)
         self._places = threading.BoundedSemaphore(waiting + 1)
         self._thread = ThreadPoolExecutor(1, "authreset-hashing", initializer=lower_thread)
 
@@ -101,27 +103,38 @@ class PasswordHasher:
         return any(matches)
 
     def _verify(self, stored: str | None, password: bytes) -> bool:
-        try:
-            matches = stored is not None and self._argon2.verify(stored, password)
-        except VerifyMismatchError:
-            matches = False
-        except (VerificationError, ValueError):
-            stored, matches = None, False  # no hash that Argon2 knows, so no work was done yet
-        self._top_up(stored, password)
+        matches = None if stored is None else self._compare(stored, password)
+        if stored is None or matches is None:
+            self._compare(self._decoy, password)
+            return False
+        self._top_up(argon2.extract_parameters(stored), password)
         return matches
 
-    def _top_up(self, stored: str | None, password: bytes) -> None:
-        done = 0 if stored is None else _work_of(argon2.extract_parameters(stored))
-        missing = self._cost.work - done
+    def _compare(self, stored: str, password: bytes) -> bool | None:
+        """Tell whether they match; None, and no work done, for a hash that is not Argon2's."""
+        try:
+            return self._argon2.verify(stored, password)
+        except VerifyMismatchError:
+            return False
+        except (VerificationError, ValueError):
+            return None
+
+    def _top_up(self, done: argon2.Parameters, password: bytes) -> None:
+        missing = self._cost.work - done.memory_cost * done.time_cost
         if missing < 8:  # KiB, the least that Argon2 can write
             return
         passes = -(-missing // self._cost.memory_kib)
-        lanes = self._cost.lanes if stored is None else 1
-        hash_secret_raw(password, bytes(16), passes, missing // passes, lanes, 32, Type.ID)
+        hash_secret_raw(password, bytes(16), passes, missing // passes, 1, 32, Type.ID)
 
 
-def _work_of(parameters: argon2.Parameters) -> int:
-    return parameters.memory_cost * parameters.time_cost
+def _decoy(cost: HashingCost) -> str:
+    """Return a hash of that cost in the PHC string format, made of zeros: nobody's password."""
+    parameters = f"m={cost.memory_kib},t={cost.passes},p={cost.lanes}"
+    return f"$argon2id$v={ARGON2_VERSION}${parameters}${_zeros(16)}${_zeros(32)}"
+
+
+def _zeros(octets: int) -> str:
+    return base64.b64encode(bytes(octets)).decode().rstrip("=")
 
 
 def _encode(password: str) -> bytes:
