@@ -3,11 +3,15 @@
 import gc
 import random
 import re
+import threading
 import time
 from array import array
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 
 from silence.wire import Connection
 
@@ -29,7 +33,7 @@ _ITS_OWN = re.compile(rb"(?m)^(x-request-id|date): [^\r]*")
 
 @dataclass(slots=True, eq=False)
 class Subject:
-    """A class as it is asked: over which connection, with which requests.
+    """A class as it is asked: over which connections, with which requests.
 
     Subjects of one `group` have to look alike. `delay` (seconds) makes it a control. `typed` tells
     what an answer may repeat to the caller.
@@ -37,7 +41,7 @@ class Subject:
 
     name: str
     group: str
-    connection: Connection
+    connections: Sequence[Connection]
     make: Make
     delay: float = 0.0
     typed: Callable[[int], bytes] | None = None
@@ -57,6 +61,7 @@ class Train:
     make: Make
     length: int = 1
     rest: float = 0.0
+    numbers: Iterator[int] = field(default_factory=count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +87,9 @@ def ask_all(
 ) -> int:
     """Ask every subject as the effort says and return how often the one that had the fewest.
 
-    Each request is followed by a train, if there is one. A control is asked CONTROL_MOST times at
-    most and not counted in what is returned.
+    As many requests are under way at once as each subject has connections. Each is followed by a
+    train, if there is one. A control is asked CONTROL_MOST times at most and not counted in what is
+    returned.
 
     The whole order is one drawing, so that what comes before a request says nothing of its class:
     were each class asked once a round, a mailed one would have fewer mails just before it. The
@@ -91,28 +97,33 @@ def ask_all(
     and not counted. `is_enough` is asked once the time is over, up to the effort's patience.
     """
     chance = random.Random(seed)
-    order = [*_draw(chance, subjects, WARM_UP), *_draw(chance, subjects, effort.requests)]
-    uncounted, stride = WARM_UP * len(subjects), FEWEST * len(subjects)
     judged = [one for one in subjects if not one.delay] or subjects
-    begun = time.monotonic()
+    stride = FEWEST * len(subjects)
+
+    def is_over(place: int) -> bool:
+        if place % stride != stride - 1:
+            return False
+        taken = time.monotonic() - begun
+        progress(_fewest(judged))
+        if _fewest(subjects) < FEWEST or taken <= effort.seconds:
+            return False
+        return taken > effort.seconds * effort.patience or is_enough()
+
+    with _no_garbage_collected():
+        _walk(_draw(chance, subjects, WARM_UP), train, lambda place: False)
+        _forget(subjects)
+        begun = time.monotonic()
+        _walk(_draw(chance, subjects, effort.requests), train, is_over)
+    return _fewest(judged)
+
+
+@contextmanager
+def _no_garbage_collected() -> Iterator[None]:
+    """Else the collector's pauses would fall on whoever comes just then."""
     gc.collect()
-    gc.disable()  # else its pauses would fall on whoever comes just then
+    gc.disable()
     try:
-        for place, subject in enumerate(order):
-            if place == uncounted:
-                _forget(subjects)
-                begun = time.monotonic()
-            _ask(subject)
-            if train is not None:
-                _probe(subject, train, place)
-            if place >= uncounted and (place - uncounted) % stride == stride - 1:
-                done, taken = _fewest(judged), time.monotonic() - begun
-                progress(done)
-                if _fewest(subjects) < FEWEST or taken <= effort.seconds:
-                    continue
-                if taken > effort.seconds * effort.patience or is_enough():
-                    return done
-        return _fewest(judged)
+        yield
     finally:
         gc.enable()
 
@@ -134,20 +145,46 @@ def _forget(subjects: Sequence[Subject]) -> None:
         del subject.answers[:], subject.probes[:]
 
 
-def _ask(subject: Subject) -> None:
-    number, subject.asked = subject.asked, subject.asked + 1
-    taken, answer = subject.connection.ask(subject.make(number), subject.delay)
-    subject.answers.append(taken)
+def _walk(order: Sequence[Subject], train: Train | None, is_over: Callable[[int], bool]) -> None:
+    """Ask in this order until it ends or is over; each thread takes whoever is next."""
+    turns, ended, notes = enumerate(order), threading.Event(), threading.Lock()
+
+    def follow(lane: int) -> None:
+        try:
+            for place, subject in turns:  # taking one is a single step of the interpreter
+                _ask(subject, lane, notes)
+                if train is not None:
+                    _probe(subject, lane, train)
+                if ended.is_set() or is_over(place):
+                    return
+        finally:
+            ended.set()
+
+    lanes = len(order[0].connections)
+    with ThreadPoolExecutor(lanes) as pool:
+        try:
+            for lane in [pool.submit(follow, number) for number in range(lanes)]:
+                lane.result()
+        finally:
+            ended.set()  # also when we are told to stop
+
+
+def _ask(subject: Subject, lane: int, notes: threading.Lock) -> None:
+    with notes:
+        number, subject.asked = subject.asked, subject.asked + 1
+    request = subject.make(number)
+    taken, answer = subject.connections[lane].ask(request, subject.delay)
     if subject.typed is not None:
         answer = answer.replace(subject.typed(number), b"TYPED")
-    subject.shapes[_ITS_OWN.sub(rb"\1: ITS OWN", answer)] += 1
+    with notes:
+        subject.answers.append(taken)
+        subject.shapes[_ITS_OWN.sub(rb"\1: ITS OWN", answer)] += 1
 
 
-def _probe(subject: Subject, train: Train, number: int) -> None:
+def _probe(subject: Subject, lane: int, train: Train) -> None:
     taken = 0
     for place in range(train.length):
         delay = 0.0 if place else subject.delay  # a control has its delay once
-        request = train.make(number * train.length + place)
-        taken += subject.connection.ask(request, delay)[0]
+        taken += subject.connections[lane].ask(train.make(next(train.numbers)), delay)[0]
     subject.probes.append(taken)
     time.sleep(train.rest)

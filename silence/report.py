@@ -179,8 +179,9 @@ def notes(seed: int, placement: Placement) -> list[str]:
         if placement.load in placement.servers
         else "The load generator has one core to itself; all of authreset, PostgreSQL and the mail "
         "server share another one.",
-        "Requests go one after the other over one keep-alive connection; which class comes when "
-        f"is drawn by lot for the whole series at once (seed {seed}).",
+        "Requests go one after the other over one keep-alive connection, those of `login` over "
+        "three at once; which class comes when is drawn by lot for the whole series at once "
+        f"(seed {seed}).",
         "Each request is for an address that was never asked for before. Answers are compared "
         "byte for byte, header names and their order included, except for the values of "
         "x-request-id and date.",

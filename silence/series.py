@@ -24,12 +24,16 @@ MAIL_SERVERS = {"down": "is down", "hang": "hangs"}
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One series. It takes the requests that were asked for, divided by `divisor`."""
+    """One series. It takes the requests that were asked for, divided by `divisor`.
+
+    `abreast` is how many of them are under way at once.
+    """
 
     name: str
     title: str
     kinds: tuple[Kind, ...]
     divisor: int
+    abreast: int = 1
     probes: int = 0
     rest: float = 0.0
     judges_probes: bool = True
@@ -47,7 +51,9 @@ LATER = Series(
 )
 OUTAGE = Series("outage", "POST /api/User/authreset, by mail server", classes.OUTAGE_KINDS, 1)
 FORGOT = Series("forgot", "POST /forgot", classes.RESET_KINDS, 5)
-LOGIN = Series("login", "POST /api/User/auth/{provider}", classes.LOGIN_KINDS, 50)
+LOGIN = Series("login", "POST /api/User/auth/{provider}", classes.LOGIN_KINDS, 50, abreast=3)
+"""A refusal comes after 0.1 s, in which the service is idle for three quarters."""
+
 ALL = {one.name: one for one in (RESET, LATER, FORGOT, LOGIN, OUTAGE)}
 
 
@@ -110,9 +116,10 @@ def _run_plain(
 ) -> Sequence[Subject]:
     asking = service.asking
     questions = {FORGOT: asking.forgot, LOGIN: asking.log_in}
-    with Connection(service.port) as connection:
+    with ExitStack() as stack:
+        connections = [stack.enter_context(Connection(service.port)) for _ in range(series.abreast)]
         subjects = [
-            _subject(kind, series, connection, questions.get(series, asking.reset), used)
+            _subject(kind, series, connections, questions.get(series, asking.reset), used)
             for kind in (*plan.kinds_of(series), CONTROL)
         ]
         train = Train(lambda number: asking.reset(NEUTRAL, number), series.probes, series.rest)
@@ -120,12 +127,16 @@ def _run_plain(
 
 
 def _subject(
-    kind: Kind, series: Series, connection: Connection, question: Question, used: int
+    kind: Kind,
+    series: Series,
+    connections: Sequence[Connection],
+    question: Question,
+    used: int,
 ) -> Subject:
     subject = Subject(
         kind.name,
         "control" if kind is CONTROL else "odd" if kind.odd else "plain",
-        connection,
+        connections,
         lambda number: question(kind, used + number),
         delay=CONTROL_SECONDS if kind is CONTROL else 0.0,
     )
@@ -158,7 +169,7 @@ def _outage_service(cabin: Cabin, plan: Plan, mode: str) -> Iterator[Service]:
 
 def _outage_subject(kind: Kind, mode: str, service: Service, connection: Connection) -> Subject:
     name = f"{kind.name}, mail server {MAIL_SERVERS[mode]}"
-    return Subject(name, mode, connection, lambda n: service.asking.reset(kind, n))
+    return Subject(name, mode, [connection], lambda n: service.asking.reset(kind, n))
 
 
 def _take(

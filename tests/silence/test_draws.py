@@ -4,9 +4,10 @@ import asyncio
 import random
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import pairwise
+from typing import ClassVar
 
 import pytest
 from silence.draws import CONTROL_MOST, FEWEST, WARM_UP, Effort, Subject, Train, ask_all
@@ -23,20 +24,46 @@ class Echo(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self.transport = transport
 
     def data_received(self, data: bytes) -> None:
         self._seen.append(data.decode())
-        self._transport.write(ANSWER % (len(self._seen), len(self._seen)))
+        self.answer()
+
+    def answer(self) -> None:
+        self.transport.write(ANSWER % (len(self._seen), len(self._seen)))
+
+
+class Gathering(Echo):
+    """Answers when three have asked."""
+
+    waiting: ClassVar[list[Echo]] = []
+
+    def answer(self) -> None:
+        self.waiting.append(self)
+        if len(self.waiting) == 3:
+            for one in self.waiting:
+                Echo.answer(one)
+            self.waiting.clear()
+
+
+class Mortal(Echo):
+    """Closes the connection instead of the hundredth answer."""
+
+    def answer(self) -> None:
+        if len(self._seen) == 100:
+            self.transport.close()
+        else:
+            super().answer()
 
 
 @contextmanager
-def echo(seen: list[str]) -> Iterator[int]:
+def echo(seen: list[str], kind: type[Echo] = Echo) -> Iterator[int]:
     loop, ports = asyncio.new_event_loop(), list[int]()
     started, ended = threading.Event(), asyncio.Event()
 
     async def serve() -> None:
-        server = await loop.create_server(lambda: Echo(seen), "127.0.0.1", 0)
+        server = await loop.create_server(lambda: kind(seen), "127.0.0.1", 0)
         ports.append(server.sockets[0].getsockname()[1])
         started.set()
         await ended.wait()
@@ -45,10 +72,12 @@ def echo(seen: list[str]) -> Iterator[int]:
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
     thread.start()
     assert started.wait(10)
-    yield ports[0]
-    loop.call_soon_threadsafe(ended.set)
-    thread.join()
-    loop.close()
+    try:
+        yield ports[0]
+    finally:
+        loop.call_soon_threadsafe(ended.set)
+        thread.join()
+        loop.close()
 
 
 def word(name: str, number: int) -> bytes:
@@ -58,7 +87,7 @@ def word(name: str, number: int) -> bytes:
 def asked(requests: int, seed: int) -> tuple[list[Subject], list[str], int]:
     seen: list[str] = []
     with echo(seen) as port, Connection(port) as connection:
-        subjects = [Subject(name, "plain", connection, partial(word, name)) for name in "abc"]
+        subjects = [Subject(name, "plain", [connection], partial(word, name)) for name in "abc"]
         done = ask_all(
             subjects,
             Effort(requests),
@@ -80,8 +109,8 @@ def test_every_class_is_asked_as_often_and_each_request_is_followed_by_a_probe()
 
 def test_a_control_is_asked_no_oftener_than_it_takes_to_find_it() -> None:
     with echo([]) as port, Connection(port) as connection:
-        plain = Subject("plain", "plain", connection, lambda _: b"x")
-        control = Subject("control", "control", connection, lambda _: b"x", delay=1e-9)
+        plain = Subject("plain", "plain", [connection], lambda _: b"x")
+        control = Subject("control", "control", [connection], lambda _: b"x", delay=1e-9)
         done = ask_all([plain, control], Effort(CONTROL_MOST + 100), 1)
 
     assert len(plain.answers) == done == CONTROL_MOST + 100
@@ -108,12 +137,36 @@ def test_the_order_comes_from_the_seed() -> None:
 
 def test_an_effort_ends_when_its_time_is_over_and_enough_is_found() -> None:
     with echo([]) as port, Connection(port) as connection:
-        subjects = [Subject(name, "plain", connection, partial(word, name)) for name in "abc"]
+        subjects = [Subject(name, "plain", [connection], partial(word, name)) for name in "abc"]
         judgements = iter([False, False, True])
         effort = Effort(10_000, seconds=0.0, patience=float("inf"))
         done = ask_all(subjects, effort, 1, is_enough=lambda: next(judgements))
 
     assert FEWEST <= done == min(len(one.answers) for one in subjects) < 100
+
+
+@contextmanager
+def three_abreast(seen: list[str], kind: type[Echo]) -> Iterator[list[Subject]]:
+    with echo(seen, kind) as port, ExitStack() as stack:
+        connections = [stack.enter_context(Connection(port)) for _ in range(3)]
+        yield [Subject(name, "plain", connections, partial(word, name)) for name in "abc"]
+
+
+def test_as_many_requests_are_under_way_as_there_are_connections() -> None:
+    seen: list[str] = []
+    with three_abreast(seen, Gathering) as subjects:
+        assert ask_all(subjects, Effort(30), 1) == 30
+
+    assert sorted(seen) == sorted(f"{name}{n}" for name in "abc" for n in range(30 + WARM_UP))
+    assert [len(one.answers) for one in subjects] == [30, 30, 30]
+
+
+def test_when_one_connection_fails_the_others_end_and_it_is_told() -> None:
+    seen: list[str] = []
+    with three_abreast(seen, Mortal) as subjects, pytest.raises(ConnectionError):
+        ask_all(subjects, Effort(100_000), 1)
+
+    assert len(seen) < 1_000
 
 
 def test_times_are_kept_without_those_of_the_warm_up_and_answers_without_their_own_words() -> None:
@@ -129,7 +182,7 @@ def test_times_are_kept_without_those_of_the_warm_up_and_answers_without_their_o
 
 def test_a_control_takes_its_millisecond_on_the_callers_side() -> None:
     with echo([]) as port, Connection(port) as connection:
-        control = Subject("control", "control", connection, lambda _: b"x", delay=0.001)
+        control = Subject("control", "control", [connection], lambda _: b"x", delay=0.001)
         ask_all([control], Effort(20), 1)
 
     assert min(control.answers) >= 1_000_000
@@ -138,7 +191,7 @@ def test_a_control_takes_its_millisecond_on_the_callers_side() -> None:
 def test_a_train_is_added_up_and_a_controls_millisecond_is_in_it_once() -> None:
     seen: list[str] = []
     with echo(seen) as port, Connection(port) as connection:
-        control = Subject("control", "control", connection, partial(word, "c"), delay=0.001)
+        control = Subject("control", "control", [connection], partial(word, "c"), delay=0.001)
         ask_all([control], Effort(20), 1, train=Train(partial(word, "p"), length=4))
 
     assert len(control.probes) == 20

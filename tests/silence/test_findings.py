@@ -12,7 +12,7 @@ from silence.report import Report, Run
 
 
 def subject(name: str, times: Sequence[int], group: str = "plain", **options: Any) -> Subject:
-    made = Subject(name, group, None, bytes, **options)  # type: ignore[arg-type]  # never asked
+    made = Subject(name, group, [], bytes, **options)
     made.answers.extend(times)
     made.shapes[b"HTTP/1.1 200 OK"] += 1
     return made

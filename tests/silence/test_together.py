@@ -21,7 +21,7 @@ def found(
     chance = random.Random(20261126)
     subjects = []
     for place, name in enumerate(names):
-        made = Subject(name, "plain", None, bytes)  # type: ignore[arg-type]  # never asked
+        made = Subject(name, "plain", [], bytes)
         made.answers.extend(int(chance.gauss(10**6, 10**5)) + place * shift for _ in range(count))
         made.shapes[b"HTTP/1.1 200 OK"] += 1
         subjects.append(made)
