@@ -243,6 +243,42 @@ async def test_two_who_move_at_once_lose_nothing(embedded: Database) -> None:
     assert (moved(embedded), kept(embedded)) == ([*range(1000)], [])
 
 
+WRITES_AND_WRITES = """
+import sqlite3, sys
+NUMBERS = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < ?)"
+COUNT = NUMBERS + " SELECT max(x) FROM n"
+connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=10)
+print("begun", flush=True)
+while True:
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(COUNT, (1_000_000,)).fetchone()
+    connection.execute("ROLLBACK")
+    connection.execute(COUNT, (30_000,)).fetchone()  # a gap of three parts in a hundred
+"""
+
+
+@contextmanager
+def busy_with(path: str) -> Iterator[None]:
+    command = [sys.executable, "-c", WRITES_AND_WRITES, path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"begun\n"
+            yield
+        finally:
+            process.kill()
+
+
+async def test_a_busy_worker_leaves_gaps_enough_for_a_move(
+    embedded: Database, appender: SqliteAppender
+) -> None:
+    with busy_with(file_of(embedded)):
+        for number in range(10):
+            await appender.append([row(number)])
+            await appender.moved()
+    assert moved(embedded) == list(range(10))
+
+
 async def test_more_than_one_move_takes_is_moved_in_order(
     embedded: Database, appender: SqliteAppender
 ) -> None:

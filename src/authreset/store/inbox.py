@@ -15,7 +15,7 @@ import structlog
 
 from authreset.store.database import StoreUnavailable
 from authreset.store.intake import COLUMNS
-from authreset.store.sqlite import connect, existing
+from authreset.store.sqlite import connect, execute_in_turn, existing
 from authreset.store.tables import requests
 from authreset.store.wakeups import Wakeups
 
@@ -108,15 +108,14 @@ class Mover:
         (last,) = connection.execute(_LAST, (MOST_MOVED,)).fetchone()
         if last is None:
             return False
-        connection.execute(_MOVE, (last,))
-        connection.execute(_REMOVE, (last,))
+        execute_in_turn(connection, _MOVE, MOVE_SECONDS, last)
+        execute_in_turn(connection, _REMOVE, MOVE_SECONDS, last)
         return True
 
     def _connect(self) -> sqlite3.Connection:
         if self._connection is None:
             connection = open_inbox(self._path, MOVE_SECONDS)
-            connection.execute(f"PRAGMA busy_timeout={MOVE_SECONDS * 1000:.0f}")
-            connection.execute("ATTACH ? AS store", (existing(self._path),))
+            execute_in_turn(connection, "ATTACH ? AS store", MOVE_SECONDS, existing(self._path))
             connection.execute("PRAGMA store.synchronous=FULL")
             connection.execute("PRAGMA main.synchronous=NORMAL")  # a removal need not be on disk
             self._connection = connection

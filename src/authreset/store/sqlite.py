@@ -65,16 +65,19 @@ def existing(path: str) -> str:
     return f"file:{quote(path)}?mode=rw"
 
 
-def execute_in_turn(connection: sqlite3.Connection, statement: str, seconds: float) -> None:
+def execute_in_turn(
+    connection: sqlite3.Connection, statement: str, seconds: float, *values: Any
+) -> None:
     """Execute a statement as soon as no other connection is in its way. Raises sqlite3.Error.
 
-    SQLite's own waiting sleeps up to 100 ms at a time, which a caller would feel; and it waits for
-    no change of the journal mode, which is made by the first of several who open a new file.
+    SQLite's own waiting sleeps up to 100 ms at a time, which a caller would feel, and which misses
+    every gap between the transactions of somebody busy; and it waits for no change of the journal
+    mode, which is made by the first of several who open a new file.
     """
     deadline = time.monotonic() + seconds
     while True:
         try:
-            connection.execute(statement)
+            connection.execute(statement, values)
             return
         except sqlite3.OperationalError as error:
             if not _is_busy(error) or time.monotonic() > deadline:
