@@ -21,6 +21,7 @@ from authreset.store.embedded_intake import SqliteAppender
 from authreset.store.intake import Row
 from authreset.store.requests import count_waiting
 from authreset.store.schema import migrate
+from tests.support.busy import busy_with
 from tests.support.databases import START
 
 
@@ -241,32 +242,6 @@ async def test_two_who_move_at_once_lose_nothing(embedded: Database) -> None:
     for appender in appenders:
         await appender.close()
     assert (moved(embedded), kept(embedded)) == ([*range(1000)], [])
-
-
-WRITES_AND_WRITES = """
-import sqlite3, sys
-NUMBERS = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < ?)"
-COUNT = NUMBERS + " SELECT max(x) FROM n"
-connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=10)
-print("begun", flush=True)
-while True:
-    connection.execute("BEGIN IMMEDIATE")
-    connection.execute(COUNT, (1_000_000,)).fetchone()
-    connection.execute("ROLLBACK")
-    connection.execute(COUNT, (30_000,)).fetchone()  # a gap of three parts in a hundred
-"""
-
-
-@contextmanager
-def busy_with(path: str) -> Iterator[None]:
-    command = [sys.executable, "-c", WRITES_AND_WRITES, path]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == b"begun\n"
-            yield
-        finally:
-            process.kill()
 
 
 async def test_a_busy_worker_leaves_gaps_enough_for_a_move(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy.exc
-from sqlalchemy import event, insert, select, text
+from sqlalchemy import insert, select, text
 
 from authreset.store.database import (
     CONNECT_SECONDS,
@@ -18,6 +18,7 @@ from authreset.store.database import (
 )
 from authreset.store.events import Event, add_events
 from authreset.store.tables import events
+from tests.support.busy import busy_with
 from tests.support.databases import START, Tree, open_database
 from tests.support.postgres import PostgresServer, free_port
 
@@ -171,12 +172,7 @@ async def test_a_value_that_fits_no_column_is_no_outage(remote: Database) -> Non
 
 
 async def test_a_busy_sqlite_file_is_away_until_it_is_free(sqlite_url: str) -> None:
-    database = open_database(sqlite_url)
-
-    @event.listens_for(database.engine.sync_engine, "connect")
-    def wait_for_nobody(connection: sqlite3.Connection, _: object) -> None:
-        connection.execute("PRAGMA busy_timeout=0")
-
+    database = open_database(sqlite_url, busy_seconds=0)
     with sqlite3.connect(database.url.database or "", isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreUnavailable, match="SQLITE_BUSY"):
@@ -186,6 +182,15 @@ async def test_a_busy_sqlite_file_is_away_until_it_is_free(sqlite_url: str) -> N
     other.close()
     await note(database, "taken")
     assert await kinds(database) == ["taken"]
+    await database.close()
+
+
+async def test_whoever_keeps_a_sqlite_file_busy_leaves_gaps_enough(sqlite_url: str) -> None:
+    database = open_database(sqlite_url, busy_seconds=4)
+    with busy_with(str(database.url.database)):
+        for number in range(10):
+            await note(database, str(number))
+    assert await kinds(database) == [str(number) for number in range(10)]
     await database.close()
 
 

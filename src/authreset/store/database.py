@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from authreset.store.postgres import open_postgres
-from authreset.store.sqlite import open_sqlite
+from authreset.store.sqlite import BUSY_SECONDS, open_sqlite
 from authreset.store.wakeups import Wakeups, make_wakeups
 
 Transaction: TypeAlias = AsyncConnection
@@ -37,7 +37,12 @@ class Database:
     """One database. `begin` writes, `read` only reads; both end with their block."""
 
     def __init__(
-        self, url: URL, *, pool_size: int = 8, statement_seconds: float = STATEMENT_SECONDS
+        self,
+        url: URL,
+        *,
+        pool_size: int = 8,
+        statement_seconds: float = STATEMENT_SECONDS,
+        busy_seconds: float = BUSY_SECONDS,
     ) -> None:
         self.url = url
         self.is_postgres = url.get_backend_name() == "postgresql"
@@ -49,7 +54,7 @@ class Database:
                 statement_seconds=statement_seconds,
             )
             if self.is_postgres
-            else open_sqlite(url)
+            else open_sqlite(url, busy_seconds)
         )
         self.wakeups: Wakeups = make_wakeups(url)
         self._reader = self.engine.execution_options(authreset_reads=True)

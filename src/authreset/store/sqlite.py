@@ -5,18 +5,23 @@ import os
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-import aiosqlite
 import sqlalchemy
 from sqlalchemy import event
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-BUSY_SECONDS = 10
+BUSY_SECONDS = 10.0
 """How long a transaction of the engine waits for the file."""
+
+_NAP_SECONDS = 0.05
+"""How long SQLite waits by itself before we ask again: its naps begin short and grow to 0.1 s,
+too long for the gaps that somebody busy leaves between two transactions."""
 
 _creating = threading.Lock()
 
@@ -32,12 +37,12 @@ def sqlite_path(url: URL) -> str:
     return os.fspath(url.database or "")
 
 
-def open_sqlite(url: URL) -> AsyncEngine:
+def open_sqlite(url: URL, busy_seconds: float = BUSY_SECONDS) -> AsyncEngine:
     """Return the engine for a file, which is made on the first connection if there is none."""
-    engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": _NAP_SECONDS})
     event.listen(engine.sync_engine, "do_connect", _make_private)
-    event.listen(engine.sync_engine, "connect", _prepare)
-    event.listen(engine.sync_engine, "begin", _begin)
+    event.listen(engine.sync_engine, "connect", partial(_prepare, busy_seconds))
+    event.listen(engine.sync_engine, "begin", partial(_begin, busy_seconds))
     return engine
 
 
@@ -68,25 +73,33 @@ def existing(path: str) -> str:
 def execute_in_turn(
     connection: sqlite3.Connection, statement: str, seconds: float, *values: Any
 ) -> None:
-    """Execute a statement as soon as no other connection is in its way. Raises sqlite3.Error.
+    """Execute a statement as soon as no other connection is in its way. Raises sqlite3.Error."""
+    execute = partial(connection.execute, statement, values)
+    _in_turn(execute, seconds, rest=partial(time.sleep, 0.0005))
 
-    SQLite's own waiting sleeps up to 100 ms at a time, which a caller would feel, and which misses
-    every gap between the transactions of somebody busy; and it waits for no change of the journal
+
+def _in_turn(
+    attempt: Callable[[], object], seconds: float, rest: Callable[[], object] = lambda: None
+) -> None:
+    """Attempt and rest by turns until no other connection is in the way.
+
+    SQLite's own waiting sleeps up to 0.1 s at a time, and it waits for no change of the journal
     mode, which is made by the first of several who open a new file.
     """
     deadline = time.monotonic() + seconds
     while True:
         try:
-            connection.execute(statement, values)
+            attempt()
             return
-        except sqlite3.OperationalError as error:
+        except (sqlite3.OperationalError, sqlalchemy.exc.OperationalError) as error:
             if not _is_busy(error) or time.monotonic() > deadline:
                 raise
-        time.sleep(0.0005)
+        rest()
 
 
-def _is_busy(error: sqlite3.OperationalError) -> bool:
-    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+def _is_busy(error: sqlite3.OperationalError | sqlalchemy.exc.OperationalError) -> bool:
+    told = error.orig if isinstance(error, sqlalchemy.exc.OperationalError) else error
+    return getattr(told, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _make_private(_dialect: object, _record: object, args: list[Any], _options: object) -> None:
@@ -104,29 +117,15 @@ def _create_privately(path: str) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
 
 
-def _prepare(connection: Any, _record: object) -> None:
+def _prepare(busy_seconds: float, connection: Any, _record: object) -> None:
     connection.isolation_level = None  # we write BEGIN ourselves
-    connection.run_async(_set_pragmas)
+    nap = partial(connection.run_async, lambda _: asyncio.sleep(0.01))
+    for pragma in _PRAGMAS:
+        _in_turn(partial(connection.execute, pragma), busy_seconds, rest=nap)
 
 
-async def _set_pragmas(connection: aiosqlite.Connection) -> None:
-    async with asyncio.timeout(BUSY_SECONDS):
-        for pragma in _PRAGMAS:
-            await _execute_in_turn(connection, pragma)
-
-
-async def _execute_in_turn(connection: aiosqlite.Connection, statement: str) -> None:
-    while True:
-        try:
-            await connection.execute(statement)
-            return
-        except sqlite3.OperationalError as error:
-            if not _is_busy(error):
-                raise
-        await asyncio.sleep(0.01)
-
-
-def _begin(connection: sqlalchemy.Connection) -> None:
+def _begin(busy_seconds: float, connection: sqlalchemy.Connection) -> None:
     # Taking the write lock at once waits for it; upgrading a read lock later would fail instead.
     reads = connection.get_execution_options().get("authreset_reads", False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    begin = "BEGIN" if reads else "BEGIN IMMEDIATE"
+    _in_turn(partial(connection.exec_driver_sql, begin), busy_seconds)
