@@ -6,16 +6,22 @@ from contextlib import asynccontextmanager
 
 from authreset.web.parts import WebParts
 from authreset.web.protocol import REQUEST_SECONDS
-from authreset.web.server import build_server
+from authreset.web.server import KEEP_ALIVE_SECONDS, build_server
 
 
 @asynccontextmanager
 async def served(
-    parts: WebParts, *, request_seconds: float = REQUEST_SECONDS
+    parts: WebParts,
+    *,
+    request_seconds: float = REQUEST_SECONDS,
+    keep_alive_seconds: int = KEEP_ALIVE_SECONDS,
 ) -> AsyncIterator[int]:
     """Serve as a web process does, and yield the port."""
     server = build_server(
-        parts, monotonic=lambda: parts.clock().timestamp(), request_seconds=request_seconds
+        parts,
+        monotonic=lambda: parts.clock().timestamp(),
+        request_seconds=request_seconds,
+        keep_alive_seconds=keep_alive_seconds,
     )
     server.config.timeout_graceful_shutdown = 1
     server.config.load()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import pytest
 from uvicorn.server import ServerState
@@ -69,7 +70,7 @@ class Exchange:
 
 
 @asynccontextmanager
-async def exchange_of(site: Site, **options: float) -> AsyncIterator[Exchange]:
+async def exchange_of(site: Site, **options: Any) -> AsyncIterator[Exchange]:
     async with served(site.parts, **options) as port:
         exchange = Exchange(port)
         try:
@@ -225,6 +226,13 @@ class TestTimes:
         assert ending in pending
         ending.cancel()
 
+    async def test_connection_on_which_no_more_comes_is_closed(self, site, token):
+        async with exchange_of(site, request_seconds=SOON, keep_alive_seconds=0) as exchange:
+            line = await exchange.open()
+            await line.say(call(token))
+            assert (await line.hear())[0] == 200
+            assert await line.hear_end() == CLOSED
+
 
 class TestForms:
     @pytest.mark.parametrize(
@@ -291,6 +299,46 @@ class DeafCaller(asyncio.Transport):
         self._is_closed = True
 
 
+ENVELOPE = b"POST /api/nothing HTTP/1.1\r\nX-Note: "
+
+
+def kinds_of_call(token: str) -> list[bytes]:
+    """The first two have heads of the same octets, and those after them nearly."""
+    one, other, longer = b'{"email":"a@b.de"}', b'{"email":"b@c.de"}', b'{"email": "a@b.de"}'
+    chunked = call(token, one).replace(b"Content-Length: 18", b"Transfer-Encoding: chunked")
+    return [
+        call(token, one),
+        call(token, other),
+        call(token, longer),
+        call(token, b"\r\n\r\n" + one[:1] + one[5:]),
+        call(token, b'{"email":1}       '),
+        call(token),
+        call("garbage", one),
+        call(token[:-1] + ("x" if token.endswith("y") else "y"), one),
+        call(token, one) + b"\r\n",
+        b"\r\n" + call(token, one),
+        chunked[: -len(one)] + b"12\r\n" + one + b"\r\n0\r\n\r\n",
+        call(token, one, Origin="https://example.com"),
+        call(token, one, "/api/nothing"),
+        call(token, one, "/api//User/authreset"),
+        ENVELOPE + call(token, one),
+    ]
+
+
+async def answers_to(line: Line, pieces: list[bytes], count: int) -> list[tuple[Any, ...]]:
+    """Send piece by piece, and return so many answers without what is their own."""
+    for piece in pieces:
+        await line.say(piece)
+        for _ in range(5):  # the other side of the loop reads it by then
+            await asyncio.sleep(0)
+    return [without_its_own(*await line.hear()) for _ in range(count)]
+
+
+def without_its_own(status: int, headers: dict[str, str], body: bytes) -> tuple[Any, ...]:
+    own = ("x-request-id", "date")
+    return status, {name: value for name, value in headers.items() if name not in own}, body
+
+
 class TestTheShortWay:
     """The hot call is served without a task; connections must not notice."""
 
@@ -324,6 +372,32 @@ class TestTheShortWay:
         assert (await line.hear())[0] == 200
         (row,) = await site.recorded()
         assert row["email"] == "ada@example.com"
+
+    async def test_a_call_after_others_is_answered_as_the_first_one_is(self, exchange, token, site):
+        """However calls are joined and cut, and however alike or unlike the one before was."""
+        kinds, alone = kinds_of_call(token), []
+        for request in kinds:
+            alone += await answers_to(await exchange.open(), [request], 1)
+        numbers = range(len(kinds))
+        for one, other in [(n, m) for n in numbers for m in {0, 1, n}] + [(0, n) for n in numbers]:
+            first, second = kinds[one], kinds[other]
+            line = await exchange.open()
+            for pieces, asked in (
+                ([first], [one]),
+                ([first], [one]),
+                ([second], [other]),
+                ([ENVELOPE, kinds[0]], [len(kinds) - 1]),
+                ([first + second], [one, other]),
+                ([first + second], [one, other]),
+                ([first[:-5], first[-5:]], [one]),
+                ([first[:-5], first[-5:]], [one]),
+                ([first[:40], first[40:] + second], [one, other]),
+                ([first[:40], first[40:]], [one]),
+            ):
+                assert await answers_to(line, pieces, len(asked)) == [alone[n] for n in asked]
+            await line.say(first[40:])
+            assert_refused(*await line.hear())
+        assert {row["email"] for row in await site.recorded()} == {None, "a@b.de", "b@c.de"}
 
     async def test_both_ways_answer_alike(self, exchange, token):
         """The short way and the usual one, told apart by the second slash."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
+from typing import NamedTuple
 
 from authreset.web.calls import Answer, Fields
 
@@ -39,6 +40,24 @@ class _Unheard:
 
 
 _UNHEARD = _Unheard()
+
+
+LONGEST_KNOWN_HEAD = 2 * 1024
+"""Octets that a connection may keep of what it was sent before."""
+
+
+class KnownHead(NamedTuple):
+    """A head that was parsed and found usual: as octets, and as what it says."""
+
+    octets: bytes
+    message_size: int
+    fields: Fields
+
+    def body_in(self, piece: bytes) -> bytes | None:
+        """Return the body in a piece that is this head once more and the body that it announces."""
+        if len(piece) == self.message_size and piece.startswith(self.octets):
+            return piece[len(self.octets) :]
+        return None
 
 
 def octets_of(answer: Answer, usual: Sequence[tuple[bytes, bytes]], keep_alive: bool) -> bytes:

@@ -13,7 +13,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from authreset.web.calls import Answer, Fields
-from authreset.web.express import ExpressCycle, octets_of
+from authreset.web.express import LONGEST_KNOWN_HEAD, ExpressCycle, KnownHead, octets_of
 from authreset.web.faults import Fault, bad_request
 from authreset.web.framing import (
     announced_length,
@@ -68,6 +68,8 @@ class BoundedProtocol(HttpToolsProtocol):
     _offer: bytes | None = None
     _offer_ends_at = 0
     _deadline: float | None = None
+    _known: KnownHead | None = None
+    _idle_since = 0.0
     _watch: asyncio.TimerHandle | None = None
     _unread = 0
     _looks_unread = 0
@@ -86,6 +88,20 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        """Serve a call whose head is known from the one before it; parse everything else."""
+        is_between = self._deadline is None
+        if is_between and self._known is not None and self.intake is not None and self._is_free():
+            body = self._known.body_in(data)
+            if body is not None:
+                cycle = ExpressCycle(self._known.fields, True)
+                self.cycle = cycle  # type: ignore[assignment]  # has what is used of it
+                self._serve(self.intake, cycle, body)
+                return
+        self._parse(data)
+        if is_between:
+            self._known = self._head_of_only_call(data)
+
+    def _parse(self, data: bytes) -> None:
         """Count what comes before parsing it; bytes that end nothing cost time as well."""
         self._start_clock()
         self._count(len(data))
@@ -97,6 +113,16 @@ class BoundedProtocol(HttpToolsProtocol):
             self.parser = httptools.HttpRequestParser(self)
         if self._in_head and self._head_size > LONGEST_HEAD:
             self._refuse(HEAD_TOO_LARGE)
+
+    def _head_of_only_call(self, data: bytes) -> KnownHead | None:
+        """Return the head if these octets were one whole call of the short way and nothing else."""
+        cycle: Any = self.cycle
+        if self._deadline is not None or type(cycle) is not ExpressCycle or not cycle.keep_alive:
+            return None
+        head_size = data.find(b"\r\n\r\n") + 4
+        if head_size + len(cycle.body) != len(data) or head_size > LONGEST_KNOWN_HEAD:
+            return None  # more than one call, or stray line ends around it
+        return KnownHead(data[:head_size], len(data), cycle.fields)
 
     def _count(self, size: int) -> None:
         if self._in_head:
@@ -161,26 +187,44 @@ class BoundedProtocol(HttpToolsProtocol):
         if type(cycle) is not ExpressCycle or self.intake is None:
             super().on_message_complete()
             return
-        cycle.more_body = False
-        peer = self.client[0] if self.client else ""
-        self.intake.serve_soon(
-            cycle.fields, bytes(cycle.body), peer, lambda answer: self._respond(cycle, answer)
-        )
+        self._serve(self.intake, cycle, bytes(cycle.body))
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, or note since when there is none.
+
+        uvicorn would set a timer and cancel it, call by call.
+        """
+        if self.pipeline:
+            super().on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self._idle_since = self.loop.time()
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def _is_under_way(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
+    def _is_free(self) -> bool:
+        """Tell whether the short way is open: nothing is under way, and the client reads."""
+        is_reading = not self.flow.write_paused  # the usual way waits for whoever is not
+        is_open = not self._is_ending and not self.transport.is_closing()
+        return is_reading and is_open and not self._is_under_way()
+
     def _fields_for_express(self) -> Fields | None:
         """Return the head's fields when the call is of the usual kind and nothing is under way."""
-        if self.intake is None or self._is_under_way():
-            return None
-        if self.flow.write_paused:  # the usual way waits for whoever does not read
+        if self.intake is None or not self._is_free():
             return None
         if self.parser.get_method() != b"POST" or self.parser.get_http_version() != "1.1":
             return None
         fields = fields_of_usual_head(self.headers)
         is_short = fields is not None and announced_length(fields) <= LONGEST_CALL
         return fields if is_short else None
+
+    def _serve(self, intake: IntakeCalls, cycle: ExpressCycle, body: bytes) -> None:
+        cycle.more_body = False
+        peer = self.client[0] if self.client else ""
+        intake.serve_soon(cycle.fields, body, peer, lambda answer: self._respond(cycle, answer))
 
     def _respond(self, cycle: ExpressCycle, answer: Answer) -> None:
         cycle.response_complete = True
@@ -228,13 +272,17 @@ class BoundedProtocol(HttpToolsProtocol):
             self._deadline = self.loop.time() + self.request_seconds
 
     def _look(self) -> None:
-        """Give up a client that sends too slowly, or that fetches nothing of its answers."""
+        """Give up a client that is too slow or says nothing more, or that fetches no answers."""
         unread, now = self.transport.get_write_buffer_size(), self.loop.time()
         self._looks_unread = self._looks_unread + 1 if 0 < self._unread <= unread else 0
         self._unread = unread
         is_late = self._deadline is not None and now >= self._deadline
         if is_late or self._looks_unread >= LOOKS_UNREAD:
             self.transport.abort()
+            return
+        is_idle = self._deadline is None and not self._is_under_way()
+        if is_idle and now - self._idle_since >= self.timeout_keep_alive:
+            self.transport.close()
             return
         self._watch = self.loop.call_later(self.request_seconds / 2, self._look)
 

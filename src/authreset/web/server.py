@@ -40,11 +40,17 @@ def build_server(
     *,
     monotonic: Callable[[], float] = time.monotonic,
     request_seconds: float = REQUEST_SECONDS,
+    keep_alive_seconds: int = KEEP_ALIVE_SECONDS,
 ) -> Server:
-    """Return a server of the whole application. A client has so long to send a request."""
+    """Return a server of the whole application.
+
+    A client has `request_seconds` to send a request. A connection on which none comes is closed
+    after `keep_alive_seconds`, or half of the former later.
+    """
     journal = Journal(monotonic)
     intake = IntakeCalls(parts, journal)
-    return _server(build_app(parts, journal, intake), protocol_for(intake, request_seconds))
+    app = build_app(parts, journal, intake)
+    return _server(app, protocol_for(intake, request_seconds), keep_alive_seconds)
 
 
 def build_worker_server() -> Server:
@@ -52,7 +58,9 @@ def build_worker_server() -> Server:
     return _server(build_worker_app(), BoundedProtocol)
 
 
-def _server(app: ASGIApp, protocol: type[BoundedProtocol]) -> Server:
+def _server(
+    app: ASGIApp, protocol: type[BoundedProtocol], keep_alive_seconds: int = KEEP_ALIVE_SECONDS
+) -> Server:
     return Server(
         uvicorn.Config(
             app,
@@ -63,7 +71,7 @@ def _server(app: ASGIApp, protocol: type[BoundedProtocol]) -> Server:
             log_config=None,
             server_header=False,
             proxy_headers=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_keep_alive=keep_alive_seconds,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )
