@@ -2,7 +2,7 @@
 
 Nothing here depends on an account, and nothing here can read one. The decision is made without
 waiting whenever the token and the entry are at hand, so that a busy intake makes no task a call;
-`web.protocol` brings calls here straight from the parser, `web.app` from any ASGI server.
+`web.express` brings calls here straight from the parser, `web.app` from any ASGI server.
 """
 
 import asyncio

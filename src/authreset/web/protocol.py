@@ -1,30 +1,19 @@
-"""uvicorn's HTTP/1.1 protocol with what it lacks: bounds, and a short way for the one hot call.
-
-The short way leaves out the task, the ASGI messages and the scope that every other call gets;
-they cost several times what the call itself does (docs/decisions/0003-express-lane.md).
-"""
+"""uvicorn's HTTP/1.1 protocol with the bounds it lacks: in size, in time and in what it takes."""
 
 import asyncio
 import logging
 import sys
-from typing import Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from authreset.web.calls import Answer, Fields
-from authreset.web.express import LONGEST_KNOWN_HEAD, ExpressCycle, KnownHead, octets_of
 from authreset.web.faults import Fault, bad_request
 from authreset.web.framing import (
-    announced_length,
-    fields_of_usual_head,
     is_plain,
     measure_head,
     write_head_without_offer,
 )
-from authreset.web.intake import IntakeCalls
 from authreset.web.journal import ANSWERS, NO_ROUTE
-from authreset.web.reading import LONGEST_BODY as LONGEST_CALL
 
 LONGEST_HEAD = 16 * 1024
 LONGEST_BODY = 256 * 1024
@@ -43,8 +32,6 @@ LOOKS_UNREAD = 6
 MALFORMED = bad_request("The request is not well-formed HTTP/1.1.")
 HEAD_TOO_LARGE = bad_request(f"The request's head is larger than {LONGEST_HEAD} bytes.")
 
-HOT_URL = b"/api/User/authreset"
-
 
 class _Refused(Exception):
     """Stops the parser, which knows no other way."""
@@ -58,7 +45,6 @@ _log.setLevel(logging.ERROR)
 class BoundedProtocol(HttpToolsProtocol):
     """Closes on clients that send too much or too slowly, so that memory stays bounded."""
 
-    intake: IntakeCalls | None = None  # set by `protocol_for`
     request_seconds = REQUEST_SECONDS
     _head_size = 0
     _body_size = 0
@@ -68,7 +54,6 @@ class BoundedProtocol(HttpToolsProtocol):
     _offer: bytes | None = None
     _offer_ends_at = 0
     _deadline: float | None = None
-    _known: KnownHead | None = None
     _idle_since = 0.0
     _watch: asyncio.TimerHandle | None = None
     _unread = 0
@@ -88,20 +73,6 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Serve a call whose head is known from the one before it; parse everything else."""
-        is_between = self._deadline is None
-        if is_between and self._known is not None and self.intake is not None and self._is_free():
-            body = self._known.body_in(data)
-            if body is not None:
-                cycle = ExpressCycle(self._known.fields, True)
-                self.cycle = cycle  # type: ignore[assignment]  # has what is used of it
-                self._serve(self.intake, cycle, body)
-                return
-        self._parse(data)
-        if is_between:
-            self._known = self._head_of_only_call(data)
-
-    def _parse(self, data: bytes) -> None:
         """Count what comes before parsing it; bytes that end nothing cost time as well."""
         self._start_clock()
         self._count(len(data))
@@ -113,16 +84,6 @@ class BoundedProtocol(HttpToolsProtocol):
             self.parser = httptools.HttpRequestParser(self)
         if self._in_head and self._head_size > LONGEST_HEAD:
             self._refuse(HEAD_TOO_LARGE)
-
-    def _head_of_only_call(self, data: bytes) -> KnownHead | None:
-        """Return the head if these octets were one whole call of the short way and nothing else."""
-        cycle: Any = self.cycle
-        if self._deadline is not None or type(cycle) is not ExpressCycle or not cycle.keep_alive:
-            return None
-        head_size = data.find(b"\r\n\r\n") + 4
-        if head_size + len(cycle.body) != len(data) or head_size > LONGEST_KNOWN_HEAD:
-            return None  # more than one call, or stray line ends around it
-        return KnownHead(data[:head_size], len(data), cycle.fields)
 
     def _count(self, size: int) -> None:
         if self._in_head:
@@ -155,9 +116,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_size > LONGEST_HEAD and measure_head(self.url, self.headers) > LONGEST_HEAD:
             self._refuse(HEAD_TOO_LARGE)
             raise _Refused
-        if self.url == HOT_URL and (fields := self._fields_for_express()) is not None:
+        if self._takes_short_way():
             self._in_head, self._head_size = False, 0
-            self.cycle = ExpressCycle(fields, self.parser.should_keep_alive())  # type: ignore[assignment]  # has what is used of it
             return
         method, version = self.parser.get_method(), self.parser.get_http_version()
         if len(self.pipeline) >= MOST_PIPELINED or not is_plain(self.headers, version):
@@ -183,11 +143,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._offer is not None:
             return
         self._in_head, self._deadline = True, None
-        cycle: Any = self.cycle
-        if type(cycle) is not ExpressCycle or self.intake is None:
-            super().on_message_complete()
-            return
-        self._serve(self.intake, cycle, bytes(cycle.body))
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Go on with the next request, or note since when there is none.
@@ -205,36 +161,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def _is_under_way(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
-    def _is_free(self) -> bool:
-        """Tell whether the short way is open: nothing is under way, and the client reads."""
-        is_reading = not self.flow.write_paused  # the usual way waits for whoever is not
-        is_open = not self._is_ending and not self.transport.is_closing()
-        return is_reading and is_open and not self._is_under_way()
-
-    def _fields_for_express(self) -> Fields | None:
-        """Return the head's fields when the call is of the usual kind and nothing is under way."""
-        if self.intake is None or not self._is_free():
-            return None
-        if self.parser.get_method() != b"POST" or self.parser.get_http_version() != "1.1":
-            return None
-        fields = fields_of_usual_head(self.headers)
-        is_short = fields is not None and announced_length(fields) <= LONGEST_CALL
-        return fields if is_short else None
-
-    def _serve(self, intake: IntakeCalls, cycle: ExpressCycle, body: bytes) -> None:
-        cycle.more_body = False
-        peer = self.client[0] if self.client else ""
-        intake.serve_soon(cycle.fields, body, peer, lambda answer: self._respond(cycle, answer))
-
-    def _respond(self, cycle: ExpressCycle, answer: Answer) -> None:
-        cycle.response_complete = True
-        if cycle.disconnected or self.transport.is_closing():
-            return
-        usual = self.server_state.default_headers
-        self.transport.write(octets_of(answer, usual, cycle.keep_alive))
-        if not cycle.keep_alive:
-            self.transport.close()
-        self.on_response_complete()
+    def _takes_short_way(self) -> bool:
+        """Tell whether the call whose head is complete is served in another way than uvicorn's."""
+        return False
 
     def send_400_response(self, msg: str) -> None:
         """Answer in the contract's error shape, unless that was done already."""
@@ -285,11 +214,3 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
             return
         self._watch = self.loop.call_later(self.request_seconds / 2, self._look)
-
-
-def protocol_for(
-    intake: IntakeCalls, request_seconds: float = REQUEST_SECONDS
-) -> type[BoundedProtocol]:
-    """Return the protocol with a short way to these calls."""
-    given = {"intake": intake, "request_seconds": request_seconds}
-    return type("ExpressProtocol", (BoundedProtocol,), given)

@@ -8,11 +8,12 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from authreset.web.app import build_app
+from authreset.web.express import protocol_for
 from authreset.web.health import build_worker_app
 from authreset.web.intake import IntakeCalls
 from authreset.web.journal import Journal
 from authreset.web.parts import WebParts
-from authreset.web.protocol import REQUEST_SECONDS, BoundedProtocol, protocol_for
+from authreset.web.protocol import REQUEST_SECONDS, BoundedProtocol
 
 GRACE_SECONDS = 10
 KEEP_ALIVE_SECONDS = 75
