@@ -45,7 +45,7 @@ class Subject:
     make: Make
     delay: float = 0.0
     typed: Callable[[int], bytes] | None = None
-    asked: int = 0
+    numbers: Iterator[int] = field(default_factory=count)
     answers: "array[int]" = field(default_factory=lambda: array("q"))
     probes: "array[int]" = field(default_factory=lambda: array("q"))
     shapes: Counter[bytes] = field(default_factory=Counter)
@@ -170,10 +170,8 @@ def _walk(order: Sequence[Subject], train: Train | None, is_over: Callable[[int]
 
 
 def _ask(subject: Subject, lane: int, notes: threading.Lock) -> None:
-    with notes:
-        number, subject.asked = subject.asked, subject.asked + 1
-    request = subject.make(number)
-    taken, answer = subject.connections[lane].ask(request, subject.delay)
+    number = next(subject.numbers)
+    taken, answer = subject.connections[lane].ask(subject.make(number), subject.delay)
     if subject.typed is not None:
         answer = answer.replace(subject.typed(number), b"TYPED")
     with notes:

@@ -19,6 +19,7 @@ from silence.findings import (
     Times,
     Verdict,
 )
+from silence.series import LOGIN
 from silence.service import DATABASES
 
 BLOCK = Block("silence", "silence --write")
@@ -180,8 +181,8 @@ def notes(seed: int, placement: Placement) -> list[str]:
         else "The load generator has one core to itself; all of authreset, PostgreSQL and the mail "
         "server share another one.",
         "Requests go one after the other over one keep-alive connection, those of `login` over "
-        "three at once; which class comes when is drawn by lot for the whole series at once "
-        f"(seed {seed}).",
+        f"{LOGIN.abreast} at once; which class comes when is drawn by lot for the whole series "
+        f"at once (seed {seed}).",
         "Each request is for an address that was never asked for before. Answers are compared "
         "byte for byte, header names and their order included, except for the values of "
         "x-request-id and date.",

@@ -83,8 +83,8 @@ def _in_turn(
 ) -> None:
     """Attempt and rest by turns until no other connection is in the way.
 
-    SQLite's own waiting sleeps up to 0.1 s at a time, and it waits for no change of the journal
-    mode, which is made by the first of several who open a new file.
+    SQLite itself waits for no change of the journal mode, which is made by the first of several who
+    open a new file.
     """
     deadline = time.monotonic() + seconds
     while True:
